@@ -1,0 +1,89 @@
+# Everything here needs Go and nothing else; what more a target needs it builds
+# itself, into .build.
+
+SHELL := /bin/bash
+BUILD := .build
+TOOLS := $(BUILD)/tools
+MODULE := github.com/caddy-proxypool/proxypool
+FUZZTIME ?= 10s
+BENCHFLAGS ?=
+TESTFLAGS ?=
+
+# The race detector needs cgo and a C compiler. Without one the tests run
+# without it, and say so.
+CC_FOUND := $(shell [ "$$(CGO_ENABLED=1 go env CGO_ENABLED)" = 1 ] && command -v $$(go env CC) >/dev/null 2>&1 && echo yes)
+ifeq ($(CC_FOUND),yes)
+RACE := CGO_ENABLED=1 go test -race
+else
+RACE := echo "no C compiler found: testing without the race detector" && go test
+endif
+
+.DEFAULT_GOAL := help
+
+.PHONY: help
+help: ## Show this list
+	@awk 'BEGIN {FS = ":.*## "} /^[a-z][a-z-]*:.*## / {printf "  %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+.PHONY: run
+run: build ## Start the quickstart: upstream proxies, a stand-in API, and Caddy on :8080 (Ctrl-C ends all)
+	@go build -o $(BUILD)/quickstart ./examples/quickstart
+	@exec $(BUILD)/quickstart $(BUILD)/caddy
+
+.PHONY: build
+build: ## Build Caddy with this module into .build/caddy
+	go build -o $(BUILD)/caddy ./cmd/caddy
+
+# The version keeps Go from asking the proxy which versions of the module exist.
+.PHONY: xcaddy
+xcaddy: $(TOOLS)/xcaddy ## Build Caddy with this module as users do, with xcaddy, into .build/caddy-xcaddy
+	$(TOOLS)/xcaddy build "$$(go list -m -f '{{.Version}}' github.com/caddyserver/caddy/v2)" \
+		--with $(MODULE)@v0.0.0=. --output $(BUILD)/caddy-xcaddy
+	@$(BUILD)/caddy-xcaddy list-modules > $(BUILD)/xcaddy-modules
+	@for id in proxy_pool http.handlers.proxy_pool; do \
+		grep -qxF "$$id" $(BUILD)/xcaddy-modules || { echo "the build lacks the module $$id" >&2; exit 1; }; \
+	done; echo "the build has the modules of $(MODULE):"; grep -F proxy_pool $(BUILD)/xcaddy-modules
+
+.PHONY: test
+test: ## Run all tests, with the race detector where there is a C compiler
+	@$(RACE) $(TESTFLAGS) ./...
+
+.PHONY: quick
+quick: ## Run all tests without the race detector
+	go test $(TESTFLAGS) ./...
+
+.PHONY: fuzz
+fuzz: ## Run every fuzz test for FUZZTIME (10s)
+	@set -e; for dir in $$(git ls-files '*_test.go' | xargs grep -l '^func Fuzz' | xargs -r -n1 dirname | sort -u); do \
+		for name in $$(go test -list '^Fuzz' ./$$dir | grep '^Fuzz'); do \
+			echo "== ./$$dir $$name"; \
+			go test -run '^$$' -fuzz "^$$name\$$" -fuzztime $(FUZZTIME) ./$$dir; \
+		done; \
+	done
+
+.PHONY: lint
+lint: $(TOOLS)/golangci-lint ## Run the linters named in .golangci.yml
+	$(TOOLS)/golangci-lint run ./...
+
+.PHONY: fmt
+fmt: $(TOOLS)/golangci-lint ## Format the code
+	$(TOOLS)/golangci-lint fmt ./...
+
+.PHONY: bench
+bench: build ## Compare with Caddy's own reverse_proxy and print the tables (BENCHFLAGS="-only throughput -short")
+	@go build -o $(BUILD)/bench ./bench
+	@exec $(BUILD)/bench -caddy $(BUILD)/caddy $(BENCHFLAGS)
+
+.PHONY: tidy
+tidy: ## Check that go.mod and go.sum are tidy, here and in internal/tools
+	go mod tidy -diff
+	go -C internal/tools mod tidy -diff
+
+.PHONY: clean
+clean: ## Remove what was built
+	rm -rf $(BUILD) dist
+
+# The tools have a go.mod of their own, so that they add nothing to what
+# importers of the module get.
+$(TOOLS)/%: internal/tools/go.mod internal/tools/go.sum
+	go build -C internal/tools -o "$(CURDIR)/$(TOOLS)/" tool
+	@touch $(TOOLS)/*
