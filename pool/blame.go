@@ -1,0 +1,97 @@
+package pool
+
+import (
+	"context"
+	"errors"
+	"net/http"
+)
+
+// Fault is what an error of a [Dialer] tells of itself.
+type Fault interface {
+	error
+	// ProxyFault reports whether the proxy is to blame; otherwise the route is.
+	ProxyFault() bool
+	// FailureReason is the failure in one word, such as "dial_refused".
+	FailureReason() string
+	Timeout() bool
+}
+
+// SendFault is what an error of [Conn.RoundTrip] tells of itself.
+type SendFault interface {
+	error
+	// Unsent is true only where no byte of the request was written, and none
+	// will be, or where the target said that it did not process the request.
+	Unsent() bool
+	FailureReason() string
+	Timeout() bool
+}
+
+// Reasons of failures that are recognised here.
+const (
+	reasonOK          = "ok"
+	reasonSilent      = "silent"           // a standing connection stopped answering
+	reasonTimeout     = "response_timeout" // the answer took too long
+	reasonBlocked     = "blocked"          // the answer matched a block rule
+	reasonProxyAnswer = "proxy_answer"     // the proxy answered in the target's place
+	reasonStale       = "stale"            // a kept connection had been closed
+	reasonBroken      = "broken_answer"    // the answer broke off
+	reasonClientGone  = "client_gone"
+	reasonOverdue     = "overdue" // the connect was overtaken by the next proxy's
+	reasonUnknown     = "error"
+)
+
+// blameConnect counts the failure of a connect against whose fault it was.
+func (p *Proxy) blameConnect(c *connect, err error) {
+	var fault Fault
+	switch {
+	case errors.Is(err, context.Canceled):
+	case errors.As(err, &fault) && fault.ProxyFault():
+		p.blame(c.start, fault.FailureReason())
+	default:
+		p.blameRoute(c.route, c.start, failureReason(err))
+	}
+}
+
+func failureReason(err error) string {
+	var fault interface{ FailureReason() string }
+	switch {
+	case errors.As(err, &fault):
+		return fault.FailureReason()
+	case errors.Is(err, context.Canceled):
+		return reasonClientGone
+	default:
+		return reasonUnknown
+	}
+}
+
+func isTimeout(err error) bool {
+	var t interface{ Timeout() bool }
+	return errors.As(err, &t) && t.Timeout()
+}
+
+// proxyAnswerReason names an answer that the proxy gave in the target's place,
+// on an absolute-form request, and tells whether it is the proxy's own failure
+// (it wants a password, money or time) or only the route's.
+func proxyAnswerReason(resp *http.Response) (reason string, proxyFault bool) {
+	switch resp.StatusCode {
+	case http.StatusProxyAuthRequired:
+		return "proxy_auth", true
+	case http.StatusPaymentRequired:
+		return "proxy_payment", true
+	case http.StatusTooManyRequests:
+		return "proxy_rate_limited", true
+	default:
+		return reasonProxyAnswer, false
+	}
+}
+
+// idempotent reports whether a request may be sent again although the target
+// may have acted on it: by its method (RFC 9110, 9.2.2), or because the client
+// gave it a key by which the target knows a repetition.
+func idempotent(req *http.Request) bool {
+	switch req.Method {
+	case "", http.MethodGet, http.MethodHead, http.MethodOptions, http.MethodTrace, http.MethodPut, http.MethodDelete:
+		return true
+	}
+	return req.Header.Get("Idempotency-Key") != "" || req.Header.Get("X-Idempotency-Key") != ""
+}

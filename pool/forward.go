@@ -1,0 +1,407 @@
+package pool
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net/http"
+	"time"
+)
+
+// Forwarder carries the requests of one front: a pool, with the options in
+// force there. Safe for concurrent use.
+type Forwarder struct {
+	pool *Pool
+	opts Options
+}
+
+// NewForwarder makes a forwarder over a pool.
+func NewForwarder(pl *Pool, opts Options) *Forwarder { return &Forwarder{pool: pl, opts: opts} }
+
+// Forward sends a request to the target through the cheapest proxy that works
+// and returns the target's answer. What it did is written to trace.
+//
+// The request must be for the target: URL.Scheme, URL.Host and Host are the
+// caller's to set. Errors are of type [*Error].
+func (f *Forwarder) Forward(req *http.Request, t *Target, trace *Trace) (*http.Response, error) {
+	x := &exchange{pool: f.pool, opts: &f.opts, req: req, target: t, trace: trace}
+	x.http1 = len(req.Header["Upgrade"]) > 0
+	if req.Body != nil && req.Body != http.NoBody && req.ContentLength != 0 {
+		x.body = newReplayBody(req.Body, req.ContentLength, f.opts.ReplayBuffer)
+	}
+	trace.Pool, trace.Target = f.pool.Name, t.Addr
+	t.ask(time.Now())
+	resp, err := x.run()
+	x.settle()
+	return resp, err
+}
+
+// exchange is one request on its way, from proxy to proxy.
+type exchange struct {
+	pool   *Pool
+	opts   *Options
+	req    *http.Request
+	target *Target
+	trace  *Trace
+	body   *replayBody // nil where the request has none
+	http1  bool        // an upgrade: not over HTTP/2
+
+	tried  places
+	count  int    // proxies tried
+	repeat *Proxy // had closed a kept connection: once more, on a fresh one
+	fault  error  // the last failure, as the client is told it
+	held   []*heldAnswer
+}
+
+// attempt is one try of a request through one proxy.
+type attempt struct {
+	*exchange
+	proxy *Proxy
+	route *Route
+	conn  *standing
+	fresh bool // the connection has carried no answer yet
+	start time.Time
+}
+
+// run is the path of a request. Each turn is one attempt: get a connection
+// through the cheapest proxy that stands, send, and judge what came of it.
+func (x *exchange) run() (*http.Response, error) {
+	for {
+		a, err := x.reach()
+		if err != nil {
+			return x.giveUp(err)
+		}
+		resp, err := a.send()
+		if err == nil {
+			err = a.judge(resp)
+		}
+		if err == nil {
+			x.blockHeld()
+			return resp, nil
+		}
+		if !x.mayRepeat(err) {
+			return x.giveUp(err)
+		}
+	}
+}
+
+// reach returns an attempt on a connection that stands: a kept one, or the
+// first to stand of connects that race. Only connects race, never requests.
+func (x *exchange) reach() (*attempt, error) {
+	var r race
+	defer r.leave(x)
+	for {
+		if r.due(x) {
+			p := x.next()
+			switch {
+			case p == nil && len(r.running) == 0:
+				return nil, x.noneLeft()
+			case p == nil:
+				r.exhausted = true
+			default:
+				route := x.target.route(p)
+				if conn := x.kept(p, route); conn != nil {
+					return x.begin(p, route, conn), nil
+				}
+				r.start(x, p, route)
+			}
+		}
+		if p, conn := r.won(x); conn != nil {
+			return x.begin(p, conn.route, conn), nil
+		}
+		if err := r.wait(x); err != nil {
+			return nil, err
+		}
+	}
+}
+
+// kept claims a standing connection, but not where the last one proved stale.
+func (x *exchange) kept(p *Proxy, route *Route) *standing {
+	if x.repeat == p {
+		x.repeat = nil
+		return nil
+	}
+	return route.take(x.http1, time.Now().UnixNano())
+}
+
+func (x *exchange) begin(p *Proxy, route *Route, conn *standing) *attempt {
+	x.trace.Proxy = p.Name
+	return &attempt{exchange: x, proxy: p, route: route, conn: conn, fresh: !conn.used.Load(), start: time.Now()}
+}
+
+// next is the proxy to try next, nil where there is none. It passes over
+// proxies with an overdue connect, because this request would only wait in
+// line behind it, unless all others are worse.
+func (x *exchange) next() *Proxy {
+	if x.repeat != nil {
+		return x.repeat
+	}
+	if x.opts.MaxTries > 0 && x.count >= x.opts.MaxTries {
+		return nil
+	}
+	now := time.Now().UnixNano()
+	p := x.pool.choose(x.target, &x.tried, now)
+	if p == nil && x.count == 0 {
+		p = x.pool.chooseUnproved(x.target, &x.tried, now)
+	}
+	if p == nil {
+		return nil
+	}
+	if x.pending(p, now) > 0 {
+		p = x.passOverdue(p, now)
+	}
+	x.tried.add(p.place)
+	x.count++
+	return p
+}
+
+func (x *exchange) passOverdue(first *Proxy, now int64) *Proxy {
+	seen := x.tried.clone()
+	for p := first; ; {
+		seen.add(p.place)
+		following := x.pool.choose(x.target, &seen, now)
+		if following == nil {
+			return first
+		}
+		delay, never := x.opts.hedgeDelay(p, following)
+		if never || x.pending(p, now) <= delay {
+			return p
+		}
+		p = following
+	}
+}
+
+// pending is for how long a connect has been under way that this request would
+// wait for as well; 0 where it would not.
+func (x *exchange) pending(p *Proxy, now int64) time.Duration {
+	waited := p.State.unready.since(now)
+	if r := x.target.known(p.State); r != nil {
+		if r.standing() && !r.suspect.Load() {
+			return 0
+		}
+		waited = max(waited, r.pending.since(now))
+	}
+	return waited
+}
+
+// send sends the request on the attempt's connection, watched for silence.
+func (a *attempt) send() (*http.Response, error) {
+	out, interrupt := a.outgoing()
+	w := a.watch(interrupt)
+	resp, err := a.conn.RoundTrip(out)
+	if interrupted := w.stop(); interrupted != nil {
+		if err == nil {
+			_ = resp.Body.Close()
+		}
+		return nil, a.failed(interrupted)
+	}
+	if err != nil {
+		return nil, a.failed(err)
+	}
+	a.route.answerTime.observe(time.Since(w.quietSince()))
+	a.conn.used.Store(true)
+	a.adopt(resp, interrupt)
+	return resp, nil
+}
+
+// outgoing is the request as this attempt sends it, and what interrupts it. A
+// connection that carries one request is closed; on one that carries many the
+// request alone is cancelled.
+func (a *attempt) outgoing() (*http.Request, context.CancelCauseFunc) {
+	out := a.req
+	interrupt := func(error) { _ = a.conn.Close() }
+	switch {
+	case a.conn.Multiplexed():
+		var ctx context.Context
+		ctx, interrupt = context.WithCancelCause(a.req.Context())
+		out = a.req.WithContext(ctx)
+	case a.body != nil:
+		shallow := *a.req
+		out = &shallow
+	}
+	if a.body != nil {
+		out.Body = a.body.view()
+	}
+	return out, interrupt
+}
+
+// failed says what went wrong with a send, and whose failure it is.
+func (a *attempt) failed(err error) error {
+	reason := failureReason(err)
+	if !a.conn.Multiplexed() || !a.conn.Alive() || errors.Is(err, errSilent) {
+		a.conn.discard()
+	} else {
+		a.conn.keepOrClose() // only this request was cut off
+	}
+	switch {
+	case a.req.Context().Err() != nil:
+		return a.clientGone(a.req.Context().Err())
+	case a.body != nil && a.body.failure() != nil:
+		return a.clientGone(a.body.failure())
+	case a.isStale(err):
+		a.step(a.proxy, reasonStale)
+		a.repeat = a.proxy
+	case errors.Is(err, errTargetSlow):
+		a.proxy.countAttempt(true)
+		a.step(a.proxy, reason)
+	default:
+		a.proxy.countAttempt(true)
+		a.step(a.proxy, reason)
+		a.proxy.blameRoute(a.route, a.start, reason)
+	}
+	a.fault = err
+	return err
+}
+
+// isStale reports whether a kept connection had been closed by the other side
+// while it was idle: it broke about as soon as it was used.
+func (a *attempt) isStale(err error) bool {
+	return !a.fresh && !isTimeout(err) && !errors.Is(err, errSilent) &&
+		time.Since(a.start) < autoHedge(a.proxy.State.connectTime.value())
+}
+
+// countAttempt counts one attempt through the proxy.
+func (p *Proxy) countAttempt(failed bool) {
+	p.State.requests.Add(1)
+	if failed {
+		p.State.failed.Add(1)
+	}
+}
+
+// judge looks at an answer: the target's own goes to the client, the proxy's
+// and one that a block rule recognises lead to the next proxy.
+func (a *attempt) judge(resp *http.Response) error {
+	if a.conn.ProxyMade(resp) {
+		return a.proxyAnswered(resp)
+	}
+	a.proxy.countAttempt(false)
+	a.proxy.succeeded(time.Now())
+	if err := a.holdIfBlocked(resp); err != nil {
+		a.step(a.proxy, reasonBlocked)
+		return err
+	}
+	a.step(a.proxy, reasonOK)
+	return nil
+}
+
+// proxyAnswered is a failure that the proxy told of itself in the place of an
+// answer, on an http target.
+func (a *attempt) proxyAnswered(resp *http.Response) error {
+	_ = resp.Body.Close()
+	reason, proxyFault := proxyAnswerReason(resp)
+	a.proxy.countAttempt(true)
+	a.step(a.proxy, reason)
+	if proxyFault {
+		a.proxy.blame(a.start, reason)
+	} else {
+		a.proxy.blameRoute(a.route, a.start, reason)
+	}
+	a.fault = &answerError{reason: reason, status: resp.StatusCode}
+	return a.fault
+}
+
+// mayRepeat reports whether the request may be sent again after err: nothing of
+// it was written, or it is safe to repeat, and all of its body is at hand.
+func (x *exchange) mayRepeat(err error) bool {
+	if x.body != nil && !x.body.rewind() {
+		return false
+	}
+	var fault SendFault
+	switch {
+	case errors.Is(err, errClientGone), errors.Is(err, errTargetSlow):
+		return false
+	case errors.Is(err, errBlocked), errors.As(err, &fault) && fault.Unsent():
+		return true
+	default:
+		return idempotent(x.req) || x.opts.RetryUnsafe
+	}
+}
+
+// giveUp is the end without an answer that was accepted. An answer that was
+// held because it matched a block rule is the target's own after all.
+func (x *exchange) giveUp(err error) (*http.Response, error) {
+	if n := len(x.held); n > 0 && !errors.Is(err, errClientGone) {
+		last := x.held[n-1]
+		x.held = x.held[:n-1]
+		x.trace.Proxy = last.proxy.Name
+		return last.resp, nil
+	}
+	failure := x.asError(err)
+	x.trace.Err = failure.Reason
+	return nil, failure
+}
+
+// settle lets go of what was only needed to try again.
+func (x *exchange) settle() {
+	for _, h := range x.held {
+		_ = h.resp.Body.Close()
+	}
+	x.held = nil
+	if x.body != nil {
+		x.body.settle()
+	}
+}
+
+// adopt makes the answer's body tell us of its end, because then the connection
+// is free again and the route has proved itself, or not.
+func (a *attempt) adopt(resp *http.Response, cancel context.CancelCauseFunc) {
+	if !a.conn.Multiplexed() {
+		cancel = nil
+	}
+	body := &answerBody{ReadCloser: resp.Body, attempt: a, cancel: cancel}
+	switch resp.Body {
+	case http.NoBody:
+		body.end(io.EOF)
+	default:
+		if resp.StatusCode != http.StatusSwitchingProtocols {
+			resp.Body = body
+		}
+	}
+}
+
+// answerBody is the body of an answer on its way to the client.
+type answerBody struct {
+	io.ReadCloser
+	attempt *attempt
+	cancel  context.CancelCauseFunc
+	ended   bool
+}
+
+func (b *answerBody) Read(p []byte) (int, error) {
+	n, err := b.ReadCloser.Read(p)
+	if err != nil {
+		b.end(err)
+	}
+	return n, err
+}
+
+func (b *answerBody) Close() error {
+	err := b.ReadCloser.Close()
+	b.end(errClosed)
+	return err
+}
+
+// end notes how the answer ended, once. That it broke off is the route's
+// failure, unless the client went away.
+func (b *answerBody) end(err error) {
+	if b.ended {
+		return
+	}
+	b.ended = true
+	a := b.attempt
+	switch {
+	case errors.Is(err, io.EOF):
+		a.proxy.routeSucceeded(a.route)
+		a.conn.keepOrClose()
+	case errors.Is(err, errClosed), a.req.Context().Err() != nil:
+		a.conn.endUnread()
+	default:
+		a.proxy.State.failed.Add(1)
+		a.proxy.blameRoute(a.route, a.start, reasonBroken)
+		a.trace.Err = reasonBroken
+		a.conn.endUnread()
+	}
+	if b.cancel != nil {
+		b.cancel(nil)
+	}
+}

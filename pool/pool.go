@@ -1,0 +1,227 @@
+package pool
+
+import (
+	"time"
+)
+
+// Values of a duration in [Options] that are not durations.
+const (
+	Off  time.Duration = -1
+	Auto time.Duration = -2
+)
+
+// Options say how a request is forwarded. Those of a front win over its pool's.
+type Options struct {
+	// ConnectTimeout bounds one connect: dial, proxy handshake, TLS.
+	ConnectTimeout time.Duration
+
+	// HedgeDelay is when the next proxy's connect starts: Auto, Off, or a
+	// duration. HedgeMeteredDelay holds where that proxy costs more per GB than
+	// the one waited for.
+	HedgeDelay, HedgeMeteredDelay time.Duration
+
+	// ResponseTimeout bounds the time from request sent to response headers;
+	// 0 is no limit.
+	ResponseTimeout time.Duration
+
+	// MaxTries is how many proxies are tried for one request; 0 is all.
+	MaxTries int
+
+	// ReplayBuffer is how many bytes of a request body are kept.
+	ReplayBuffer int64
+
+	// RetryUnsafe repeats also what is not safe to repeat.
+	RetryUnsafe bool
+
+	// Keepalive is how long an idle connection is kept; 0 or less is not at all.
+	Keepalive time.Duration
+}
+
+// Checks say when proxies are looked after. The URLs and what to expect of
+// them are the checker's own business.
+type Checks struct {
+	Disabled         bool
+	Interval         time.Duration
+	MeteredInterval  time.Duration
+	RecoveryInterval time.Duration
+	Passes           int
+	Slow             time.Duration
+}
+
+// Config is what the configuration says of a pool.
+type Config struct {
+	Name          string
+	Proxies       []ProxyConfig // in their order in the configuration
+	Order         Order
+	PreferHealthy bool
+	Options       Options // for probes
+	Checks        Checks
+	Blocks        []BlockRule
+
+	// OnEvent is told of changes of status. It must not block.
+	OnEvent func(Event)
+}
+
+// Pool is one configuration's view of a pool. It never changes and is safe for
+// concurrent use.
+type Pool struct {
+	Config
+	state   *State
+	proxies []*Proxy // in their places
+	ranks   []*rank
+	woken   chan struct{}
+}
+
+// New makes a pool over a state that other configurations may share. It changes
+// nothing in what is known of the proxies; that is for [Pool.Adopt].
+func New(config Config, state *State) *Pool {
+	pl := &Pool{Config: config, state: state, woken: make(chan struct{}, 1)}
+	now := time.Now()
+	for _, pc := range config.Proxies {
+		s := state.proxy(pc.Name, now)
+		pl.proxies = append(pl.proxies, &Proxy{ProxyConfig: pc, State: s, pool: pl})
+	}
+	pl.ranks = rankProxies(pl.proxies)
+	// Used before it is adopted, because the servers may start before us.
+	for _, p := range pl.proxies {
+		identity := p.Identity
+		p.State.identity.CompareAndSwap(nil, &identity)
+	}
+	return pl
+}
+
+// Adopt makes the state follow this configuration: prices from now on, and a
+// fresh start for each proxy that is reached in another way than before.
+func (pl *Pool) Adopt() {
+	configured := make(map[string]bool, len(pl.proxies))
+	for _, p := range pl.proxies {
+		configured[p.Name] = true
+		p.State.Traffic.SetPrice(Dollars(p.CostPerGB))
+		if !p.State.isIdentity(p.Identity) {
+			p.beginAnew()
+		}
+	}
+	pl.state.retire(configured)
+}
+
+// State is what the pool shares with other configurations of its name.
+func (pl *Pool) State() *State { return pl.state }
+
+// Proxies are the pool's proxies in their places, the unusable ones too.
+func (pl *Pool) Proxies() []*Proxy { return pl.proxies }
+
+// Proxy is the proxy of a name, nil where there is none.
+func (pl *Pool) Proxy(name string) *Proxy {
+	for _, p := range pl.proxies {
+		if p.Name == name {
+			return p
+		}
+	}
+	return nil
+}
+
+// Woken tells that a check became due sooner than before.
+func (pl *Pool) Woken() <-chan struct{} { return pl.woken }
+
+func (pl *Pool) wake() { notify(pl.woken) }
+
+func (pl *Pool) tell(e Event) {
+	if pl.OnEvent != nil {
+		pl.OnEvent(e)
+	}
+}
+
+// returnTo lets go of the idle connections through proxies that come after p,
+// which just became usable: the next request goes through p again. One
+// connection of a metered proxy stays, for its next check.
+func (pl *Pool) returnTo(p *Proxy) {
+	later := make(map[*ProxyState]int)
+	for _, other := range pl.proxies[min(p.place+1, len(pl.proxies)):] {
+		if other.Priority == p.Priority && other.CostPerGB == p.CostPerGB {
+			continue
+		}
+		leave := 0
+		if other.Metered() {
+			leave = 1
+		}
+		later[other.State] = leave
+	}
+	pl.state.eachRoute(func(r *Route) {
+		leave, dearer := later[r.state]
+		if back := r.target.known(p.State); dearer && (back == nil || !back.blocked(time.Now().UnixNano())) {
+			r.closeIdle(leave)
+		}
+	})
+}
+
+// Tick does what falls due with time: blocks and damping end, failing routes
+// are probed, idle connections are closed. It is called about once a second.
+func (pl *Pool) Tick(now time.Time) {
+	for _, p := range pl.proxies {
+		s := p.State
+		s.mu.Lock()
+		troubled := len(s.troubled) > 0
+		s.mu.Unlock()
+		if troubled {
+			p.expireBlocks(now)
+			p.probeRoutes(now)
+		}
+		p.releaseHeld(now)
+		if pl.Checks.Disabled {
+			p.recoverByConnect(now)
+		}
+	}
+	n := now.UnixNano()
+	pl.state.eachRoute(func(r *Route) { r.prune(n) })
+}
+
+// probeRoutes probes the failing routes of a free proxy whose time has come,
+// while somebody still asks for their targets.
+func (p *Proxy) probeRoutes(now time.Time) {
+	s := p.State
+	if p.Metered() || !p.usable() {
+		return
+	}
+	s.mu.Lock()
+	var due []*Route
+	for r := range s.troubled {
+		interested := now.UnixNano()-r.target.asked.Load() < int64(probeInterest)
+		if r.failing.Load() && interested && r.target.Scheme == "https" && now.UnixNano() >= r.retryAt.Load() {
+			due = append(due, r)
+		}
+	}
+	s.mu.Unlock()
+	for _, r := range due {
+		// Not again before this one is over; its failure sets the next time.
+		r.retryAt.Store(now.Add(p.pool.Options.ConnectTimeout + time.Second).UnixNano())
+		wake := make(chan struct{}, 1)
+		p.connect(r, &p.pool.Options, false, true, wake).leave(wake)
+	}
+}
+
+// recoverByConnect takes the place of checks where there are none: a connect to
+// the target last asked for tells whether a proxy that is down works again.
+func (p *Proxy) recoverByConnect(now time.Time) {
+	s := p.State
+	t := p.pool.state.lastTarget.Load()
+	if t == nil || !s.gateHas(gateDown) || s.gateHas(gateHeld) || now.UnixNano() < s.nextCheck.Load() {
+		return
+	}
+	if !s.checking.CompareAndSwap(false, true) {
+		return
+	}
+	wake := make(chan struct{}, 1)
+	start := time.Now()
+	c := p.connect(t.route(p), &p.pool.Options, false, true, wake)
+	go func() { // ends with the connect, which ends at its time limit
+		defer s.checking.Store(false)
+		<-wake
+		err := c.failure()
+		c.leave(wake)
+		result := CheckResult{Start: start, Duration: time.Since(start), OK: err == nil}
+		if err != nil {
+			result.Reason = failureReason(err)
+		}
+		p.Checked(result)
+	}()
+}

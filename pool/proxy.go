@@ -1,0 +1,182 @@
+package pool
+
+import (
+	"context"
+	"crypto/tls"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// A Dialer makes connections to targets through one proxy.
+type Dialer interface {
+	// Dial makes a connection that carries requests to the target: dial, proxy
+	// handshake and TLS. http1 asks for HTTP/1.1 where HTTP/2 could be had.
+	// ready is called once the proxy itself was reached. An error that knows
+	// whose fault it is implements [Fault].
+	Dial(ctx context.Context, t *Target, http1 bool, ready func()) (Conn, error)
+}
+
+// ProxyConfig is what the configuration says of one proxy.
+type ProxyConfig struct {
+	Name         string
+	Type         Type
+	URL          string // as shown: without the user part
+	Priority     int    // lower is tried earlier
+	CostPerGB    float64
+	CostPerMonth float64
+	MaxFailures  int
+
+	// Identity stands for how the proxy is reached. Where it differs from what
+	// the state was made with, health, blocks and connections begin anew.
+	Identity string
+
+	Dialer Dialer
+}
+
+// Metered reports whether the proxy is billed by the gigabyte.
+func (c *ProxyConfig) Metered() bool { return c.CostPerGB > 0 }
+
+// Proxy is one configuration's view of a proxy. It never changes.
+type Proxy struct {
+	ProxyConfig
+	State *ProxyState
+
+	pool  *Pool
+	place int // in the order of the pool
+}
+
+// ID is the pool's and the proxy's name: "main/VPS-Germany-Main".
+func (p *Proxy) ID() string { return p.pool.Name + "/" + p.Name }
+
+// usable reports whether the proxy may be used, a target's opinion aside.
+func (p *Proxy) usable() bool { return p.State.gate.Load() == 0 }
+
+// ProxyState is what is known of a proxy of a name. It outlives reloads.
+type ProxyState struct {
+	// Read on the request path.
+	gate        atomic.Uint32
+	degraded    atomic.Bool
+	failures    atomic.Int32 // in a row
+	connectTime median
+	unready     inFlight // connects that have not reached the proxy yet
+
+	// Counters and times; times in Unix nanoseconds, 0 for never.
+	requests, failed     atomic.Int64 // attempts
+	checks, checksFailed atomic.Int64
+	lastSuccess          atomic.Int64 // of a check or an attempt
+	lastTraffic          atomic.Int64 // of an attempt
+	lastCheck, nextCheck atomic.Int64
+	responseTime         atomic.Int64 // of checks, a moving average in nanoseconds
+	checking             atomic.Bool  // a check is under way
+	identity             atomic.Pointer[string]
+	Traffic              Traffic
+
+	mu           sync.Mutex // guards what follows
+	status       Status
+	since        time.Time
+	reason       string
+	lastError    string
+	wasUsable    bool
+	counted      time.Time // when a failure was last counted
+	passes       int       // checks in a row, of a proxy that is down
+	recovery     time.Duration
+	relapses     int
+	upSince      time.Time
+	heldSince    time.Time
+	checkFailing bool // its checks fail while its traffic flows
+	checkTimes   [degradedChecks]time.Duration
+	checkCount   int
+	troubled     map[*Route]struct{} // blocked or failing
+	base         totals              // what reset-stats left out
+}
+
+// totals are the counters of a row in the status.
+type totals struct {
+	requests, failed, checks, checksFailed, in, out int64
+	cost                                            Money
+}
+
+func newProxyState(now time.Time) *ProxyState {
+	return &ProxyState{
+		status: StatusHealthy, since: now, upSince: now, wasUsable: true,
+		troubled: make(map[*Route]struct{}),
+	}
+}
+
+// isIdentity reports whether the proxy is still reached as it was when
+// something was made with the given identity.
+func (s *ProxyState) isIdentity(identity string) bool {
+	current := s.identity.Load()
+	return current != nil && *current == identity
+}
+
+func (s *ProxyState) gateHas(bits uint32) bool { return s.gate.Load()&bits != 0 }
+
+// currentStatus derives the status; the caller holds the lock.
+func (s *ProxyState) currentStatus(slow time.Duration) Status {
+	switch {
+	case s.gateHas(gateDown):
+		return StatusDown
+	case s.blockedAnywhere():
+		return StatusBlocked
+	case s.slowChecks(slow):
+		return StatusDegraded
+	default:
+		return StatusHealthy
+	}
+}
+
+func (s *ProxyState) blockedAnywhere() bool {
+	for r := range s.troubled {
+		if r.blockedUntil.Load() != 0 {
+			return true
+		}
+	}
+	return false
+}
+
+// slowChecks tells, and notes for the request path, whether the mean of the
+// last checks is above what counts as slow.
+func (s *ProxyState) slowChecks(slow time.Duration) bool {
+	var sum time.Duration
+	for _, d := range s.checkTimes {
+		sum += d
+	}
+	is := s.checkCount >= degradedChecks && sum/degradedChecks > slow
+	s.degraded.Store(is)
+	return is
+}
+
+// observeCheck takes the time of a check that passed into the averages.
+func (s *ProxyState) observeCheck(d time.Duration) {
+	s.checkTimes[s.checkCount%degradedChecks] = d
+	s.checkCount++
+	average := s.responseTime.Load()
+	if average == 0 {
+		average = int64(d)
+	}
+	s.responseTime.Store(average + (int64(d)-average)/5)
+}
+
+// Target is the host and port that requests are for, with what belongs to it
+// alone: how its TLS is verified and what is known of its routes.
+type Target struct {
+	// Scheme is "http" or "https", Addr "host:port" in lower case.
+	Scheme, Addr string
+
+	// TLS verifies an https target. It must not be changed.
+	TLS *tls.Config
+
+	key     TargetKey
+	state   *State
+	asked   atomic.Int64 // when somebody last asked for it, in Unix nanoseconds
+	evicted atomic.Bool
+	h2      atomic.Bool  // it was seen to speak HTTP/2
+	lastTry atomic.Int64 // when one was last tried although all routes fail
+	routes  sync.Map     // *ProxyState to *Route
+}
+
+// TargetKey tells targets apart: also two with one address that are trusted
+// in different ways.
+type TargetKey struct{ Scheme, Addr, Trust string }

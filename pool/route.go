@@ -1,0 +1,210 @@
+package pool
+
+import (
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+const (
+	// Routes are probed while somebody asked for their target this recently.
+	probeInterest = 10 * time.Minute
+	// Where all routes to a target are failing, how often one request tries.
+	lastTryEvery = time.Second
+	// A target answers slower than usual after four times its median, and
+	// within these bounds.
+	silenceFactor = 4
+	minSilence    = time.Second
+	maxSilence    = 5 * time.Second
+)
+
+// Route is one proxy to one target: its standing connections and what is known
+// of it alone. It outlives reloads. Safe for concurrent use.
+type Route struct {
+	state  *ProxyState
+	target *Target
+
+	blockedUntil atomic.Int64 // Unix nanoseconds, 0 where not blocked
+	failing      atomic.Bool
+	retryAt      atomic.Int64 // failing: when it may be tried again
+	failures     atomic.Int32 // in a row
+	answerTime   median       // from request sent to response headers
+	pending      inFlight     // connects
+	suspect      atomic.Bool  // its standing connections are in doubt
+	idle         idleStack    // HTTP/1.1
+	shared       atomic.Pointer[[]*standing]
+	drainBefore  atomic.Int64 // connections made before this are let go
+
+	mu      sync.Mutex // guards what follows
+	counted time.Time
+	retry   time.Duration // until the next probe, doubling
+	joined  *connect      // under way, for all who want HTTP/2
+	probing *probe
+}
+
+func newRoute(s *ProxyState, t *Target) *Route { return &Route{state: s, target: t} }
+
+// blocked reports whether the target has blocked the proxy.
+func (r *Route) blocked(now int64) bool {
+	until := r.blockedUntil.Load()
+	return until != 0 && now < until
+}
+
+// silence is how long an answer may take until the route is probed.
+func (r *Route) silence() time.Duration {
+	usual := r.answerTime.value()
+	if usual == 0 {
+		return maxSilence
+	}
+	return min(max(silenceFactor*usual, minSilence), maxSilence)
+}
+
+// standing reports whether there is a connection to be had.
+func (r *Route) standing() bool {
+	if r.idle.count.Load() > 0 {
+		return true
+	}
+	shared := r.shared.Load()
+	return shared != nil && len(*shared) > 0
+}
+
+// blameRoute counts one failure of the route, of an attempt that began at
+// start; one event counts once, as for [Proxy.blame].
+func (p *Proxy) blameRoute(r *Route, start time.Time, reason string) {
+	now := time.Now()
+	r.mu.Lock()
+	if !start.After(r.counted) {
+		r.mu.Unlock()
+		return
+	}
+	r.counted = now
+	failures := int(r.failures.Add(1))
+	checks := &p.pool.Checks
+	switch {
+	case r.failing.Load():
+		r.retry = min(2*r.retry, checks.Interval)
+		r.retryAt.Store(now.Add(r.retry).UnixNano())
+	case failures >= p.MaxFailures:
+		r.retry = checks.RecoveryInterval
+		r.retryAt.Store(now.Add(r.retry).UnixNano())
+		r.failing.Store(true)
+	}
+	failing := r.failing.Load()
+	r.mu.Unlock()
+
+	s := p.State
+	s.mu.Lock()
+	s.lastError = reason
+	if failing {
+		s.troubled[r] = struct{}{}
+	}
+	s.mu.Unlock()
+	if failing {
+		r.closeIdle(0)
+	}
+}
+
+// routeSucceeded notes that a request went well over the route, or that a probe
+// passed.
+func (p *Proxy) routeSucceeded(r *Route) {
+	if r.failures.Load() == 0 && !r.failing.Load() {
+		return
+	}
+	r.mu.Lock()
+	r.failures.Store(0)
+	recovered := r.failing.Swap(false)
+	r.mu.Unlock()
+	if recovered {
+		p.forgive(r)
+		p.pool.returnTo(p)
+	}
+}
+
+// block marks the proxy as blocked for the route's target until the given time.
+func (p *Proxy) block(r *Route, until time.Time, reason string) {
+	s := p.State
+	s.mu.Lock()
+	r.blockedUntil.Store(until.UnixNano())
+	s.troubled[r] = struct{}{}
+	p.settle(time.Now(), reason)
+}
+
+// forgive takes the route off the list of the troubled, unless it still is.
+func (p *Proxy) forgive(r *Route) {
+	s := p.State
+	s.mu.Lock()
+	if r.blockedUntil.Load() == 0 && !r.failing.Load() {
+		delete(s.troubled, r)
+	}
+	p.settle(time.Now(), "")
+}
+
+// expireBlocks ends the blocks whose time is over.
+func (p *Proxy) expireBlocks(now time.Time) {
+	s := p.State
+	s.mu.Lock()
+	var over []*Route
+	for r := range s.troubled {
+		if until := r.blockedUntil.Load(); until != 0 && now.UnixNano() >= until {
+			over = append(over, r)
+		}
+	}
+	s.mu.Unlock()
+	for _, r := range over {
+		r.blockedUntil.Store(0)
+		p.forgive(r)
+		p.pool.returnTo(p)
+	}
+}
+
+// forget lets go of a route whose target was evicted.
+func (r *Route) forget() {
+	r.closeIdle(0)
+	r.state.mu.Lock()
+	defer r.state.mu.Unlock()
+	delete(r.state.troubled, r)
+}
+
+// inFlight knows when the oldest of the connects that are under way began.
+// Reading it takes no lock.
+type inFlight struct {
+	oldest atomic.Int64 // Unix nanoseconds, 0 for none
+
+	mu     sync.Mutex
+	starts map[*connect]int64
+}
+
+func (f *inFlight) add(c *connect) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.starts == nil {
+		f.starts = make(map[*connect]int64)
+	}
+	f.starts[c] = c.start.UnixNano()
+	f.update()
+}
+
+func (f *inFlight) remove(c *connect) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	delete(f.starts, c)
+	f.update()
+}
+
+func (f *inFlight) update() {
+	var oldest int64
+	for _, start := range f.starts {
+		if oldest == 0 || start < oldest {
+			oldest = start
+		}
+	}
+	f.oldest.Store(oldest)
+}
+
+// since is how long the oldest has been under way, 0 where there is none.
+func (f *inFlight) since(now int64) time.Duration {
+	if oldest := f.oldest.Load(); oldest != 0 {
+		return time.Duration(now - oldest)
+	}
+	return 0
+}

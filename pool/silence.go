@@ -1,0 +1,194 @@
+package pool
+
+import (
+	"context"
+	"sync/atomic"
+	"time"
+)
+
+// watch looks after a request on a standing connection until its answer begins.
+// Where the answer takes much longer than usual, a probe tells a dead route
+// from a slow target. It runs on one timer, which most answers stop unfired.
+type watch struct {
+	a         *attempt
+	interrupt context.CancelCauseFunc
+	timer     *time.Timer
+	state     atomic.Int32
+	cause     error // why it was interrupted; set before state is
+
+	next  time.Duration // of quiet, until the next probe
+	stood bool          // the last probe found the route alive
+	dead  bool          // it did not, and this request can only wait on
+}
+
+const (
+	watching int32 = iota
+	answered
+	interrupted
+)
+
+// watch starts watching the attempt, whose request is about to be sent.
+func (a *attempt) watch(interrupt context.CancelCauseFunc) *watch {
+	w := &watch{a: a, interrupt: interrupt, next: a.route.silence()}
+	w.timer = time.AfterFunc(time.Hour, w.fire)
+	w.timer.Reset(w.untilDue(time.Now())) // after w.timer is set, which fire needs
+	return w
+}
+
+// stop ends the watching; it returns why the request was interrupted, if it was.
+func (w *watch) stop() error {
+	w.timer.Stop()
+	if w.state.CompareAndSwap(watching, answered) {
+		return nil
+	}
+	return w.cause
+}
+
+// quietSince is when the request was sent, or its body last moved.
+func (w *watch) quietSince() time.Time {
+	if b := w.a.body; b != nil {
+		return time.Unix(0, b.moved.Load())
+	}
+	return w.a.start
+}
+
+// untilDue is the time to whatever is due first.
+func (w *watch) untilDue(now time.Time) time.Duration {
+	quiet := now.Sub(w.quietSince())
+	left := w.next - quiet
+	if limit := w.a.opts.ResponseTimeout; limit > 0 && (w.dead || limit-quiet < left) {
+		left = limit - quiet
+	} else if w.dead {
+		left = time.Hour // only the client ends it
+	}
+	return max(left, 10*time.Millisecond)
+}
+
+// fire looks whether something is due, does it, and comes back later.
+func (w *watch) fire() {
+	now := time.Now()
+	quiet := now.Sub(w.quietSince())
+	limit := w.a.opts.ResponseTimeout
+	b := w.a.body
+	switch {
+	case w.state.Load() != watching:
+		return
+	case b != nil && b.waiting.Load():
+		// The client is slow, nobody else.
+	case limit > 0 && quiet >= limit && (b == nil || b.sent.Load()):
+		w.end(w.timedOut())
+		return
+	case quiet >= w.next && !w.dead:
+		w.probe()
+	}
+	if w.state.Load() == watching {
+		w.timer.Reset(w.untilDue(time.Now()))
+	}
+}
+
+// timedOut is the target's fault where the route is known to be alive.
+func (w *watch) timedOut() error {
+	if w.stood {
+		return errTargetSlow
+	}
+	return errNoAnswer
+}
+
+// probe asks whether the route still stands. Where it does not, a request that
+// is safe to repeat moves on to the next proxy, if there is one.
+func (w *watch) probe() {
+	a := w.a
+	w.next *= 2
+	w.stood = a.route.stands(a)
+	if w.stood || w.state.Load() != watching {
+		return
+	}
+	a.proxy.blameRoute(a.route, a.start, reasonSilent)
+	if a.safeToRepeat() && a.othersLeft() {
+		w.end(errSilent)
+		return
+	}
+	w.dead = true
+}
+
+func (w *watch) end(cause error) {
+	w.cause = cause
+	if w.state.CompareAndSwap(watching, interrupted) {
+		w.interrupt(cause)
+	}
+}
+
+// probe is one test of a route, for all whose requests wait on it.
+type probe struct {
+	done  chan struct{}
+	stood bool
+}
+
+// stands reports whether the route is alive. One probe is made at a time, and
+// all who ask meanwhile share its verdict.
+func (r *Route) stands(a *attempt) bool {
+	r.mu.Lock()
+	if p := r.probing; p != nil {
+		r.mu.Unlock()
+		<-p.done
+		return p.stood
+	}
+	p := &probe{done: make(chan struct{})}
+	r.probing = p
+	r.mu.Unlock()
+
+	r.suspect.Store(true)
+	p.stood = a.test()
+	r.suspect.Store(false)
+	r.mu.Lock()
+	r.probing = nil
+	r.mu.Unlock()
+	if !p.stood {
+		r.closeIdle(0)
+	}
+	close(p.done)
+	return p.stood
+}
+
+// test makes the probe: a PING on a connection that carries many requests,
+// otherwise another connection, which is kept for the next request.
+func (a *attempt) test() bool {
+	limit := a.probeTime()
+	if a.conn.Multiplexed() {
+		ctx, cancel := context.WithTimeout(context.Background(), limit)
+		defer cancel()
+		return a.conn.Ping(ctx) == nil
+	}
+	wake := make(chan struct{}, 1)
+	c := a.proxy.connect(a.route, a.opts, a.http1, true, wake)
+	defer c.leave(wake)
+	timer := time.NewTimer(limit)
+	defer timer.Stop()
+	select {
+	case <-wake:
+		return c.failure() == nil
+	case <-timer.C:
+		return false
+	}
+}
+
+// probeTime is how long a probe may take: as long as a hedge waits, or as a
+// connect may take where there is no hedging.
+func (a *attempt) probeTime() time.Duration {
+	following := a.pool.choose(a.target, &a.tried, time.Now().UnixNano())
+	delay, never := a.opts.hedgeDelay(a.proxy, following)
+	if never {
+		return a.opts.ConnectTimeout
+	}
+	return max(delay, minAutoHedge)
+}
+
+func (a *attempt) othersLeft() bool {
+	return a.triesLeft() && a.pool.choose(a.target, &a.tried, time.Now().UnixNano()) != nil
+}
+
+// safeToRepeat reports whether the request could be sent again although it was
+// sent, without a look at how much of its body is at hand.
+func (x *exchange) safeToRepeat() bool {
+	return idempotent(x.req) || x.opts.RetryUnsafe
+}

@@ -1,0 +1,175 @@
+package pool
+
+import (
+	"crypto/tls"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+const (
+	// How many targets a pool remembers, the least recently used go first.
+	maxTargets = 1024
+	// How many proxies that left the configuration keep their history.
+	maxRetired = 4096
+)
+
+// State is what is known of a pool: it belongs to the pool's name and outlives
+// reloads. Configurations that overlap share it. Safe for concurrent use.
+type State struct {
+	closed     atomic.Bool
+	lastTarget atomic.Pointer[Target]
+	targets    sync.Map // TargetKey to *Target
+
+	mu      sync.Mutex // guards what follows, and additions to targets
+	proxies map[string]*ProxyState
+	count   int // of targets
+	running map[*connect]struct{}
+}
+
+// NewState makes the state of a pool that is not known yet.
+func NewState() *State {
+	return &State{proxies: make(map[string]*ProxyState), running: make(map[*connect]struct{})}
+}
+
+// Close lets go of every standing connection, now or when its request is over.
+// It ends connects that nobody waits for.
+func (s *State) Close() {
+	s.closed.Store(true)
+	s.mu.Lock()
+	running := make([]*connect, 0, len(s.running))
+	for c := range s.running {
+		running = append(running, c)
+	}
+	s.mu.Unlock()
+	for _, c := range running {
+		c.cancelIfUnwanted()
+	}
+	s.eachRoute(func(r *Route) { r.closeIdle(0) })
+}
+
+// proxy is the state that belongs to a name, made where there was none.
+func (s *State) proxy(name string, now time.Time) *ProxyState {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	ps, ok := s.proxies[name]
+	if !ok {
+		ps = newProxyState(now)
+		s.proxies[name] = ps
+	}
+	return ps
+}
+
+// retire forgets the history of proxies that left the configuration, once
+// there are too many of them, and closes their connections.
+func (s *State) retire(configured map[string]bool) {
+	s.mu.Lock()
+	gone := make(map[*ProxyState]bool)
+	excess := len(s.proxies) - len(configured) - maxRetired
+	for name, ps := range s.proxies {
+		if configured[name] {
+			continue
+		}
+		gone[ps] = true
+		if excess > 0 {
+			delete(s.proxies, name)
+			excess--
+		}
+	}
+	s.mu.Unlock()
+	if len(gone) == 0 {
+		return
+	}
+	s.eachRoute(func(r *Route) {
+		if gone[r.state] {
+			r.closeIdle(0)
+		}
+	})
+}
+
+// Target is the target of a key, made where it was not known. One that was
+// evicted meanwhile is found anew by asking again.
+func (s *State) Target(key TargetKey, config func() *tls.Config) *Target {
+	if t, ok := s.targets.Load(key); ok {
+		return t.(*Target)
+	}
+	s.mu.Lock()
+	if t, ok := s.targets.Load(key); ok {
+		s.mu.Unlock()
+		return t.(*Target)
+	}
+	t := &Target{Scheme: key.Scheme, Addr: key.Addr, key: key, state: s}
+	if key.Scheme == "https" && config != nil {
+		t.TLS = config()
+	}
+	t.asked.Store(time.Now().UnixNano())
+	var forgotten *Target
+	if s.count >= maxTargets {
+		forgotten = s.evict()
+	}
+	s.targets.Store(key, t)
+	s.count++
+	s.mu.Unlock()
+	if forgotten != nil {
+		forgotten.eachRoute((*Route).forget)
+	}
+	return t
+}
+
+// evict takes out the target that was asked for the longest ago; the caller
+// holds the lock.
+func (s *State) evict() *Target {
+	var oldest *Target
+	s.targets.Range(func(_, v any) bool {
+		if t := v.(*Target); oldest == nil || t.asked.Load() < oldest.asked.Load() {
+			oldest = t
+		}
+		return true
+	})
+	oldest.evicted.Store(true)
+	s.targets.Delete(oldest.key)
+	s.count--
+	return oldest
+}
+
+func (s *State) eachRoute(f func(*Route)) {
+	s.targets.Range(func(_, v any) bool {
+		v.(*Target).eachRoute(f)
+		return true
+	})
+}
+
+func (t *Target) eachRoute(f func(*Route)) {
+	t.routes.Range(func(_, v any) bool {
+		f(v.(*Route))
+		return true
+	})
+}
+
+// ask notes that somebody wants the target. It writes at most once a second,
+// because all requests share the word.
+func (t *Target) ask(now time.Time) {
+	if n := now.UnixNano(); n-t.asked.Load() > int64(time.Second) {
+		t.asked.Store(n)
+	}
+	if t.state.lastTarget.Load() != t {
+		t.state.lastTarget.Store(t)
+	}
+}
+
+// route is the route through p, made where there was none.
+func (t *Target) route(p *Proxy) *Route {
+	if r, ok := t.routes.Load(p.State); ok {
+		return r.(*Route)
+	}
+	r, _ := t.routes.LoadOrStore(p.State, newRoute(p.State, t))
+	return r.(*Route)
+}
+
+// known is the route through p where it was used before, otherwise nil.
+func (t *Target) known(s *ProxyState) *Route {
+	if r, ok := t.routes.Load(s); ok {
+		return r.(*Route)
+	}
+	return nil
+}
