@@ -1,0 +1,133 @@
+package proxypool
+
+import (
+	"bytes"
+	"cmp"
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"github.com/caddyserver/caddy/v2"
+)
+
+// AppConfig is the configuration of the proxy_pool app.
+type AppConfig struct {
+	// Where state and books are kept. Default: in memory, so that they are lost
+	// when the process ends.
+	StorageRaw json.RawMessage `json:"storage,omitempty" caddy:"namespace=proxy_pool.storage inline_key=module"`
+
+	// The time zone in which days and months begin, for budgets and reports,
+	// as in "Asia/Tehran". Default: the server's.
+	Timezone string `json:"timezone,omitempty"`
+
+	// One row for each request, for audit and billing. Not available yet.
+	UsageLog json.RawMessage `json:"usage_log,omitempty"`
+
+	// Who is told when something happens. Not available yet.
+	Alerts json.RawMessage `json:"alerts,omitempty"`
+
+	// The pools.
+	Pools []*PoolConfig `json:"pools,omitempty"`
+}
+
+// resolve puts the values of placeholders into the strings of the app's
+// configuration and names the pool that has no name, in place. What it leaves
+// for later are the URLs of proxies, which are split before their placeholders
+// are replaced: see [ProxyConfig.proxies].
+func (c *AppConfig) resolve(repl *caddy.Replacer) error {
+	if err := resolveWord(repl, "timezone", &c.Timezone); err != nil {
+		return err
+	}
+	for i, p := range c.Pools {
+		if p == nil {
+			return nullEntry("pools", i)
+		}
+		if err := p.resolve(repl); err != nil {
+			return p.mistake(err)
+		}
+	}
+	return nil
+}
+
+// validate reports the first mistake in the app's configuration. A string that
+// still holds a placeholder is taken to be right.
+func (c *AppConfig) validate() error {
+	if err := cmp.Or(
+		checkStorage(c.StorageRaw),
+		notYet("usage_log", c.UsageLog),
+		notYet("alerts", c.Alerts),
+		c.checkTimezone(),
+	); err != nil {
+		return err
+	}
+	names := make(map[string]bool, len(c.Pools))
+	for i, p := range c.Pools {
+		if p == nil {
+			return nullEntry("pools", i)
+		}
+		if err := p.validate(); err != nil {
+			return p.mistake(err)
+		}
+		if names[p.name()] {
+			return p.mistake(errTwice)
+		}
+		names[p.name()] = true
+	}
+	return nil
+}
+
+func (c *AppConfig) checkTimezone() error {
+	if hasPlaceholder(c.Timezone) {
+		return nil
+	}
+	if _, err := c.location(); err != nil {
+		return fmt.Errorf("timezone: expected a name such as Asia/Tehran, got %q", c.Timezone)
+	}
+	return nil
+}
+
+// location is the configured time zone, or the server's.
+func (c *AppConfig) location() (*time.Location, error) {
+	if c.Timezone == "" {
+		return time.Local, nil
+	}
+	return time.LoadLocation(c.Timezone)
+}
+
+// unavailableStores are known, but not part of this version.
+var unavailableStores = map[string]bool{"sqlite": true}
+
+func checkStorage(raw json.RawMessage) error {
+	if absent(raw) {
+		return nil
+	}
+	var store struct {
+		Module string `json:"module"`
+	}
+	if err := json.Unmarshal(raw, &store); err != nil {
+		return fmt.Errorf("storage: %w", err)
+	}
+	if store.Module == "" {
+		return fmt.Errorf(`storage: expected a "module", the name of a store`)
+	}
+	return storeAvailable(store.Module)
+}
+
+func storeAvailable(name string) error {
+	if unavailableStores[name] {
+		return fmt.Errorf("storage %s is not available yet", name)
+	}
+	return nil
+}
+
+// notYet refuses an option that this version knows but does not have.
+func notYet(option string, raw json.RawMessage) error {
+	if absent(raw) {
+		return nil
+	}
+	return fmt.Errorf("%s is not available yet", option)
+}
+
+func absent(raw json.RawMessage) bool {
+	return len(raw) == 0 || bytes.Equal(raw, []byte("null"))
+}
