@@ -1,0 +1,97 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+)
+
+// peers are the addresses of what stands behind Caddy in the throughput part.
+// It runs in a process of its own, so that the load client has its own garbage
+// collector and scheduler.
+type peers struct {
+	Origin       string // HTTP/1.1, read by hand
+	PlainOrigin  string // the same without TLS
+	HTTP1, HTTP2 string // net/http
+	Proxy        string
+	Proxies      []string // more of them
+
+	stdin io.Closer
+	cmd   *exec.Cmd
+}
+
+// servePeers is the program of that process: it prints its addresses and ends
+// when its standard input does.
+func servePeers(dir string) error {
+	plain, err := serverTLS(dir, "http/1.1")
+	if err != nil {
+		return err
+	}
+	h2, err := serverTLS(dir, "h2", "http/1.1")
+	if err != nil {
+		return err
+	}
+	var p peers
+	o, err := startOrigin(plain, 0)
+	if err != nil {
+		return err
+	}
+	p.Origin = o.addr()
+	if o, err = startOrigin(nil, 0); err != nil {
+		return err
+	}
+	p.PlainOrigin = o.addr()
+	if p.HTTP1, err = startHTTPOrigin(plain.Clone()); err != nil {
+		return err
+	}
+	if p.HTTP2, err = startHTTPOrigin(h2); err != nil {
+		return err
+	}
+	for range 5 {
+		proxy, err := startProxy()
+		if err != nil {
+			return err
+		}
+		p.Proxies = append(p.Proxies, proxy.addr)
+	}
+	p.Proxy = p.Proxies[0]
+	if err := json.NewEncoder(os.Stdout).Encode(p); err != nil {
+		return err
+	}
+	_, err = io.Copy(io.Discard, os.Stdin)
+	return err
+}
+
+// startPeers starts that process.
+func (r *rig) startPeers() (*peers, error) {
+	self, err := os.Executable()
+	if err != nil {
+		return nil, err
+	}
+	cmd := exec.Command(self, "-serve", r.dir)
+	cmd.Stderr = os.Stderr
+	stdin, err := cmd.StdinPipe()
+	if err != nil {
+		return nil, err
+	}
+	stdout, err := cmd.StdoutPipe()
+	if err != nil {
+		return nil, err
+	}
+	if err := cmd.Start(); err != nil {
+		return nil, fmt.Errorf("starting the origin and the proxies: %w", err)
+	}
+	p := &peers{stdin: stdin, cmd: cmd}
+	if err := json.NewDecoder(stdout).Decode(p); err != nil {
+		p.stop()
+		return nil, fmt.Errorf("reading where the origin and the proxies listen: %w", err)
+	}
+	return p, nil
+}
+
+func (p *peers) stop() {
+	_ = p.stdin.Close()
+	_ = p.cmd.Wait()
+}
