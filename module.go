@@ -1,2 +1,26 @@
-// Package proxypool puts a cost-ordered pool of upstream forward proxies behind Caddy.
+// Package proxypool puts a cost-ordered pool of upstream forward proxies behind
+// Caddy: every request goes out through the cheapest proxy that works now, and
+// a failure fails over to the next within the same request.
+//
+// This file registers everything that the package adds to Caddy. The app
+// (app.go) owns the pools; the handlers and the admin API ask it for them.
+// What a pool does is in package pool, how a target is reached in package dial,
+// how proxies are checked in package health.
 package proxypool
+
+import (
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/caddyconfig/httpcaddyfile"
+)
+
+func init() {
+	caddy.RegisterModule(App{})
+	caddy.RegisterModule(Handler{})
+	caddy.RegisterModule(Transport{})
+	caddy.RegisterModule(adminAPI{})
+	caddy.RegisterModule(memoryStore{})
+
+	httpcaddyfile.RegisterGlobalOption("proxy_pool", parseGlobalOption)
+	httpcaddyfile.RegisterHandlerDirective("proxy_pool", parseHandlerDirective)
+	httpcaddyfile.RegisterDirectiveOrder("proxy_pool", httpcaddyfile.Before, "reverse_proxy")
+}

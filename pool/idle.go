@@ -44,7 +44,7 @@ type standing struct {
 	keep     time.Duration
 	born     atomic.Int64 // Unix nanoseconds
 	retired  atomic.Bool  // not to be used again
-	used     atomic.Bool // it has carried an answer
+	used     atomic.Bool  // it has carried an answer
 	idleFrom atomic.Int64
 }
 

@@ -58,8 +58,10 @@ type Config struct {
 	Checks        Checks
 	Blocks        []BlockRule
 
-	// OnEvent is told of changes of status. It must not block.
+	// OnEvent is told of changes of status, OnDue that a check became due
+	// sooner than before. They must not block; either may be nil.
 	OnEvent func(Event)
+	OnDue   func()
 }
 
 // Pool is one configuration's view of a pool. It never changes and is safe for
@@ -69,13 +71,12 @@ type Pool struct {
 	state   *State
 	proxies []*Proxy // in their places
 	ranks   []*rank
-	woken   chan struct{}
 }
 
 // New makes a pool over a state that other configurations may share. It changes
 // nothing in what is known of the proxies; that is for [Pool.Adopt].
 func New(config Config, state *State) *Pool {
-	pl := &Pool{Config: config, state: state, woken: make(chan struct{}, 1)}
+	pl := &Pool{Config: config, state: state}
 	now := time.Now()
 	for _, pc := range config.Proxies {
 		s := state.proxy(pc.Name, now)
@@ -120,10 +121,11 @@ func (pl *Pool) Proxy(name string) *Proxy {
 	return nil
 }
 
-// Woken tells that a check became due sooner than before.
-func (pl *Pool) Woken() <-chan struct{} { return pl.woken }
-
-func (pl *Pool) wake() { notify(pl.woken) }
+func (pl *Pool) wake() {
+	if pl.OnDue != nil {
+		pl.OnDue()
+	}
+}
 
 func (pl *Pool) tell(e Event) {
 	if pl.OnEvent != nil {

@@ -31,6 +31,10 @@ type ProxyConfig struct {
 	// the state was made with, health, blocks and connections begin anew.
 	Identity string
 
+	// TwoAddresses says that http and https targets are reached through
+	// different addresses, which are both checked.
+	TwoAddresses bool
+
 	Dialer Dialer
 }
 

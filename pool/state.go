@@ -45,8 +45,15 @@ func (s *State) Close() {
 	for _, c := range running {
 		c.cancelIfUnwanted()
 	}
-	s.eachRoute(func(r *Route) { r.closeIdle(0) })
+	s.CloseIdle()
 }
+
+// CloseIdle closes the standing connections that carry nothing, and lets go of
+// the others once their requests are over.
+func (s *State) CloseIdle() { s.eachRoute(func(r *Route) { r.closeIdle(0) }) }
+
+// Traffic counts the bytes of the proxy of a name.
+func (s *State) Traffic(proxy string) *Traffic { return &s.proxy(proxy, time.Now()).Traffic }
 
 // proxy is the state that belongs to a name, made where there was none.
 func (s *State) proxy(name string, now time.Time) *ProxyState {
@@ -156,6 +163,10 @@ func (t *Target) ask(now time.Time) {
 		t.state.lastTarget.Store(t)
 	}
 }
+
+// Evicted reports whether the target was forgotten, so that it must be asked
+// for anew.
+func (t *Target) Evicted() bool { return t.evicted.Load() }
 
 // route is the route through p, made where there was none.
 func (t *Target) route(p *Proxy) *Route {

@@ -75,12 +75,19 @@ type Error struct {
 	Err    error  // may be nil
 }
 
+// Error is the reason with what is known of its cause, without any credentials.
 func (e *Error) Error() string {
 	if e.Err == nil {
 		return e.Reason
 	}
 	return fmt.Sprintf("%s: %v", e.Reason, e.Err)
 }
+
+// Timeout makes it a [net.Error] that tells whether time ran out.
+func (e *Error) Timeout() bool { return e.Status == http.StatusGatewayTimeout }
+
+// Temporary is part of [net.Error].
+func (e *Error) Temporary() bool { return true }
 
 func (e *Error) Unwrap() error { return e.Err }
 

@@ -1,0 +1,397 @@
+package proxypool
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/caddyserver/caddy/v2"
+
+	"github.com/caddy-proxypool/proxypool/dial"
+	"github.com/caddy-proxypool/proxypool/pool"
+)
+
+// adminBase is where the API is on Caddy's admin endpoint.
+const adminBase = "/proxy_pool/"
+
+// adminAPI answers what the pools are doing, and carries out what an admin asks
+// for, on Caddy's admin endpoint. Where no pool is configured it knows none.
+type adminAPI struct{ app *App }
+
+// CaddyModule returns the Caddy module information.
+func (adminAPI) CaddyModule() caddy.ModuleInfo {
+	return caddy.ModuleInfo{ID: "admin.api.proxy_pool", New: func() caddy.Module { return new(adminAPI) }}
+}
+
+// Provision finds the app, without making one where none is configured.
+func (a *adminAPI) Provision(ctx caddy.Context) error {
+	if app, err := ctx.AppIfConfigured("proxy_pool"); err == nil {
+		a.app = app.(*App)
+	}
+	return nil
+}
+
+// Routes returns the routes of the API.
+func (a *adminAPI) Routes() []caddy.AdminRoute {
+	return []caddy.AdminRoute{{Pattern: adminBase, Handler: caddy.AdminHandlerFunc(a.serve)}}
+}
+
+// serve finds the call by its path. Trailing slashes are accepted.
+func (a *adminAPI) serve(w http.ResponseWriter, r *http.Request) error {
+	if a.app == nil {
+		return notFound("no proxy pool is configured")
+	}
+	path := strings.Trim(strings.TrimPrefix(r.URL.EscapedPath(), strings.TrimSuffix(adminBase, "/")), "/")
+	switch path {
+	case "status":
+		return a.get(w, r, a.status)
+	case "active":
+		return a.get(w, r, a.active)
+	case "explain":
+		return a.get(w, r, a.explain)
+	case "health-check":
+		return a.post(w, r, a.healthCheck)
+	}
+	if rest, ok := strings.CutPrefix(path, "proxies/"); ok {
+		return a.post(w, r, func(w http.ResponseWriter, r *http.Request) error { return a.act(w, r, rest) })
+	}
+	return notFound("unknown call: expected status, active, explain, health-check or proxies/{pool}/{proxy}/{action}")
+}
+
+func (a *adminAPI) get(w http.ResponseWriter, r *http.Request, call caddy.AdminHandlerFunc) error {
+	if r.Method != http.MethodGet && r.Method != http.MethodHead {
+		return wrongMethod(w, "GET, HEAD")
+	}
+	return call(w, r)
+}
+
+func (a *adminAPI) post(w http.ResponseWriter, r *http.Request, call caddy.AdminHandlerFunc) error {
+	if r.Method != http.MethodPost {
+		return wrongMethod(w, "POST")
+	}
+	return call(w, r)
+}
+
+// statusAnswer is the answer of status.
+type statusAnswer struct {
+	Summary   summary     `json:"summary"`
+	Proxies   []statusRow `json:"proxies"`
+	Warnings  []string    `json:"warnings,omitempty"`
+	Timestamp string      `json:"timestamp"`
+}
+
+// summary counts the active proxies by status, and the disabled ones.
+type summary struct {
+	Total        int     `json:"total"`
+	Healthy      int     `json:"healthy"`
+	Degraded     int     `json:"degraded"`
+	Down         int     `json:"down"`
+	Blocked      int     `json:"blocked"`
+	Disabled     int     `json:"disabled"`
+	TotalCostUSD float64 `json:"total_cost_usd"`
+}
+
+// statusRow is what the status tells of one proxy.
+type statusRow struct {
+	ID             string   `json:"id"`
+	Pool           string   `json:"pool"`
+	Name           string   `json:"name"`
+	Type           string   `json:"type"`
+	URL            string   `json:"url"`
+	Status         string   `json:"status"`
+	Since          *string  `json:"since"`
+	Reason         string   `json:"reason"`
+	Active         bool     `json:"active"`
+	Usable         bool     `json:"usable"`
+	BlockedFor     []string `json:"blocked_for"`
+	FailingFor     []string `json:"failing_for"`
+	Priority       int      `json:"priority"`
+	CostPerGB      float64  `json:"cost_per_gb"`
+	EstimatedCost  float64  `json:"estimated_cost"`
+	TrafficMB      float64  `json:"traffic_mb"`
+	Uptime         float64  `json:"uptime"`
+	ResponseTimeMS int64    `json:"response_time_ms"`
+	TotalRequests  int64    `json:"total_requests"`
+	FailedRequests int64    `json:"failed_requests"`
+	FailureCount   int      `json:"failure_count"`
+	LastCheck      *string  `json:"last_check"`
+	NextCheck      *string  `json:"next_check"`
+	LastSuccess    *string  `json:"last_success"`
+	LastError      string   `json:"last_error"`
+}
+
+func (a *adminAPI) status(w http.ResponseWriter, r *http.Request) error {
+	pools, err := a.poolsAsked(r)
+	if err != nil {
+		return err
+	}
+	answer := statusAnswer{Proxies: []statusRow{}, Timestamp: *stamp(time.Now())}
+	var cost pool.Money
+	for _, p := range pools {
+		failing, checked := 0, 0
+		for _, proxy := range p.Proxies() {
+			row := proxy.Snapshot()
+			answer.Summary.count(&row)
+			answer.Proxies = append(answer.Proxies, newStatusRow(p.Name, &row))
+			cost += row.Cost
+			if row.CheckFailing {
+				failing++
+			}
+			if row.Active && row.Status != pool.StatusDown {
+				checked++
+			}
+		}
+		if failing > 0 && failing == checked {
+			answer.Warnings = append(answer.Warnings,
+				fmt.Sprintf("pool %s: health checks fail through every proxy while traffic flows; look at the check URLs", p.Name))
+		}
+	}
+	answer.Summary.TotalCostUSD = cost.USD()
+	return answerJSON(w, answer)
+}
+
+func (s *summary) count(row *pool.Row) {
+	if !row.Active {
+		s.Disabled++
+		return
+	}
+	s.Total++
+	switch row.Status {
+	case pool.StatusHealthy:
+		s.Healthy++
+	case pool.StatusDegraded:
+		s.Degraded++
+	case pool.StatusDown:
+		s.Down++
+	case pool.StatusBlocked:
+		s.Blocked++
+	}
+}
+
+func newStatusRow(poolName string, row *pool.Row) statusRow {
+	p := row.Proxy
+	return statusRow{
+		ID: p.ID(), Pool: poolName, Name: p.Name, Type: string(p.Type), URL: p.URL,
+		Status: string(row.Status), Since: stamp(row.Since), Reason: row.Reason,
+		Active: row.Active, Usable: row.Usable,
+		BlockedFor: listOf(row.BlockedFor), FailingFor: listOf(row.FailingFor),
+		Priority: p.Priority, CostPerGB: p.CostPerGB, EstimatedCost: row.Cost.USD(),
+		TrafficMB: float64(row.BytesIn+row.BytesOut) / (1 << 20), Uptime: row.Uptime,
+		ResponseTimeMS: row.ResponseTime.Milliseconds(),
+		TotalRequests:  row.Requests, FailedRequests: row.Failed, FailureCount: row.FailureCount,
+		LastCheck: stamp(row.LastCheck), NextCheck: stamp(row.NextCheck), LastSuccess: stamp(row.LastSuccess),
+		LastError: row.LastError,
+	}
+}
+
+func (a *adminAPI) healthCheck(w http.ResponseWriter, r *http.Request) error {
+	name := r.URL.Query().Get("pool")
+	if _, err := a.poolsAsked(r); err != nil {
+		return err
+	}
+	results := a.app.checker.CheckAll(r.Context(), name)
+	return answerJSON(w, map[string]any{"message": "Health check completed", "results": results})
+}
+
+// active answers with the address of the proxy in use, credentials included,
+// as Python's requests takes it.
+func (a *adminAPI) active(w http.ResponseWriter, r *http.Request) error {
+	p, err := a.poolAsked(r)
+	if err != nil {
+		return err
+	}
+	var target *pool.Target
+	if raw := r.URL.Query().Get("target"); raw != "" {
+		key, err := p.targetKey(raw)
+		if err != nil {
+			return err
+		}
+		target = p.State().Known(key)
+	}
+	w.Header().Set("Cache-Control", "no-store")
+	proxies := map[string]string{}
+	if proxy := p.Active(target, time.Now()); proxy != nil {
+		w.Header().Set("X-Proxy-Pool-Proxy", url.PathEscape(proxy.Name))
+		hand := p.hands[proxy.Name]
+		if hand.forHTTPS.Scheme != "direct" {
+			proxies["https"] = addressOf(hand.forHTTPS)
+		}
+		if hand.forHTTP.Scheme != "direct" {
+			proxies["http"] = addressOf(hand.forHTTP)
+		}
+	}
+	return answerJSON(w, proxies)
+}
+
+// addressOf is the URL of a proxy with its user part. SOCKS is given in the
+// form that leaves names to the proxy, because local DNS may be poisoned.
+func addressOf(p dial.Proxy) string {
+	u := url.URL{Scheme: p.Scheme, Host: p.Addr}
+	if p.Scheme == "socks5" {
+		u.Scheme = "socks5h"
+	}
+	if p.HasAuth {
+		u.User = url.UserPassword(p.Username, p.Password)
+	}
+	return u.String()
+}
+
+type explainAnswer struct {
+	Target  string       `json:"target"`
+	Pool    string       `json:"pool"`
+	Proxies []explainRow `json:"proxies"`
+}
+
+type explainRow struct {
+	Name   string  `json:"name"`
+	Usable bool    `json:"usable"`
+	Reason string  `json:"reason"`
+	Until  *string `json:"until"`
+}
+
+func (a *adminAPI) explain(w http.ResponseWriter, r *http.Request) error {
+	p, err := a.poolAsked(r)
+	if err != nil {
+		return err
+	}
+	key, err := p.targetKey(r.URL.Query().Get("target"))
+	if err != nil {
+		return err
+	}
+	answer := explainAnswer{Target: key.Addr, Pool: p.Name, Proxies: []explainRow{}}
+	for _, v := range p.Explain(key, time.Now()) {
+		answer.Proxies = append(answer.Proxies, explainRow{v.Name, v.Usable, v.Reason, stamp(v.Until)})
+	}
+	return answerJSON(w, answer)
+}
+
+// act carries out proxies/{pool}/{proxy}/{action}, names percent-encoded.
+func (a *adminAPI) act(w http.ResponseWriter, r *http.Request, path string) error {
+	parts := strings.Split(path, "/")
+	for i := range parts {
+		part, err := url.PathUnescape(parts[i])
+		if err != nil {
+			return badRequest("the path is not percent-encoded as it should be")
+		}
+		parts[i] = part
+	}
+	if len(parts) != 3 {
+		return notFound("expected proxies/{pool}/{proxy}/{action}")
+	}
+	p, err := a.named(parts[0])
+	if err != nil {
+		return err
+	}
+	proxy := p.Proxy(parts[1])
+	if proxy == nil {
+		return notFound(fmt.Sprintf("pool %q has no proxy %q", p.Name, parts[1]))
+	}
+	if err := a.carryOut(r, proxy, parts[2]); err != nil {
+		return err
+	}
+	row := proxy.Snapshot()
+	return answerJSON(w, newStatusRow(p.Name, &row))
+}
+
+func (a *adminAPI) carryOut(r *http.Request, proxy *pool.Proxy, action string) error {
+	if action == "check" {
+		if !a.app.checker.Check(r.Context(), proxy) {
+			return badRequest("the pool has health_check off")
+		}
+		return nil
+	}
+	if err := proxy.Do(action); errors.Is(err, pool.ErrUnknownAction) {
+		return notFound(fmt.Sprintf("unknown action %q: expected enable, disable, mark-healthy, mark-down, unblock, reset-stats or check", action))
+	}
+	return nil
+}
+
+// poolsAsked are the pools that a call is about: the one named, or all.
+func (a *adminAPI) poolsAsked(r *http.Request) ([]*livePool, error) {
+	name := r.URL.Query().Get("pool")
+	if name == "" {
+		return a.app.pools, nil
+	}
+	p, err := a.named(name)
+	return []*livePool{p}, err
+}
+
+// poolAsked is the one pool that a call is about.
+func (a *adminAPI) poolAsked(r *http.Request) (*livePool, error) {
+	name := r.URL.Query().Get("pool")
+	if name == "" {
+		p, err := a.app.pool("")
+		if err != nil {
+			return nil, badRequest("pool: " + err.Error())
+		}
+		return p, nil
+	}
+	return a.named(name)
+}
+
+func (a *adminAPI) named(name string) (*livePool, error) {
+	i := slices.IndexFunc(a.app.pools, func(p *livePool) bool { return p.Name == name })
+	if i < 0 {
+		return nil, notFound(fmt.Sprintf("unknown pool %q", name))
+	}
+	return a.app.pools[i], nil
+}
+
+// targetKey reads a target as people write it: a host, host:port, or a URL.
+func (l *livePool) targetKey(raw string) (pool.TargetKey, error) {
+	if raw == "" {
+		return pool.TargetKey{}, badRequest("target: expected a host, host:port or URL")
+	}
+	if !strings.Contains(raw, "://") {
+		raw = "https://" + raw
+	}
+	u, err := url.Parse(raw)
+	if err != nil || u.Hostname() == "" || (u.Scheme != "http" && u.Scheme != "https") {
+		return pool.TargetKey{}, badRequest("target: expected a host, host:port or an http:// or https:// URL")
+	}
+	return pool.TargetKey{Scheme: u.Scheme, Addr: targetAddr(u), Trust: l.trust.id}, nil
+}
+
+// stamp is a time as the API shows it, nil where there is none.
+func stamp(t time.Time) *string {
+	if t.IsZero() {
+		return nil
+	}
+	return new(t.UTC().Format(time.RFC3339))
+}
+
+func listOf(list []string) []string {
+	if list == nil {
+		return []string{}
+	}
+	return list
+}
+
+func answerJSON(w http.ResponseWriter, answer any) error {
+	w.Header().Set("Content-Type", "application/json")
+	return json.NewEncoder(w).Encode(answer)
+}
+
+func notFound(message string) error {
+	return caddy.APIError{HTTPStatus: http.StatusNotFound, Err: errors.New(message)}
+}
+
+func badRequest(message string) error {
+	return caddy.APIError{HTTPStatus: http.StatusBadRequest, Err: errors.New(message)}
+}
+
+func wrongMethod(w http.ResponseWriter, allowed string) error {
+	w.Header().Set("Allow", allowed)
+	return caddy.APIError{HTTPStatus: http.StatusMethodNotAllowed, Err: fmt.Errorf("method not allowed, expected %s", allowed)}
+}
+
+// Interface guards
+var (
+	_ caddy.Provisioner = (*adminAPI)(nil)
+	_ caddy.AdminRouter = (*adminAPI)(nil)
+)

@@ -1,0 +1,156 @@
+package proxypool
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/caddyserver/caddy/v2"
+	"go.uber.org/zap"
+
+	"github.com/caddy-proxypool/proxypool/health"
+	"github.com/caddy-proxypool/proxypool/pool"
+)
+
+// App owns the pools: it makes them of the configuration, keeps them healthy
+// from Start to Stop, and gives them to whoever forwards through them. A pool
+// works from Provision on, because the servers may start before this app.
+type App struct {
+	AppConfig
+
+	pools    []*livePool
+	registry *registry
+	checker  *health.Checker
+	logger   *zap.Logger
+}
+
+// CaddyModule returns the Caddy module information.
+func (App) CaddyModule() caddy.ModuleInfo {
+	return caddy.ModuleInfo{ID: "proxy_pool", New: func() caddy.Module { return new(App) }}
+}
+
+// Provision makes the pools. It opens no connection and starts nothing.
+func (a *App) Provision(ctx caddy.Context) error {
+	a.logger = ctx.Logger()
+	if err := a.resolve(caddy.NewReplacer()); err != nil {
+		return err
+	}
+	if err := a.validate(); err != nil {
+		return err
+	}
+	if len(a.StorageRaw) > 0 {
+		if _, err := ctx.LoadModule(&a.AppConfig, "StorageRaw"); err != nil {
+			return fmt.Errorf("loading storage: %w", err)
+		}
+	}
+	registry, err := acquireRegistry()
+	if err != nil {
+		return err
+	}
+	a.registry = registry
+	return a.makePools(ctx)
+}
+
+// makePools builds every pool and the checker that looks after them.
+func (a *App) makePools(ctx caddy.Context) error {
+	var settings []health.Settings
+	for _, config := range a.Pools {
+		built, checks, err := a.makePool(ctx, config)
+		if err != nil {
+			return config.mistake(err)
+		}
+		a.pools = append(a.pools, built)
+		settings = append(settings, checks)
+	}
+	a.checker = health.New(settings)
+	return nil
+}
+
+// Start makes the pools' state follow this configuration and begins the checks.
+func (a *App) Start() error {
+	configured := make(map[string]*pool.Pool, len(a.pools))
+	for _, p := range a.pools {
+		p.Adopt()
+		configured[p.Name] = p.Pool
+	}
+	a.registry.keepOnly(configured)
+	a.checker.Start()
+	return nil
+}
+
+// Stop ends the checks. Requests that run go on.
+func (a *App) Stop() error {
+	a.checker.Stop()
+	return nil
+}
+
+// Cleanup lets go of what outlives a reload, unless another configuration uses it.
+func (a *App) Cleanup() error {
+	if a.registry == nil {
+		return nil
+	}
+	a.registry = nil
+	return releaseRegistry()
+}
+
+// pool is the pool of a name; no name stands for the only pool there is.
+func (a *App) pool(name string) (*livePool, error) {
+	if name == "" && len(a.pools) == 1 {
+		return a.pools[0], nil
+	}
+	var names []string
+	for _, p := range a.pools {
+		if p.Name == name {
+			return p, nil
+		}
+		names = append(names, p.Name)
+	}
+	slices.Sort(names)
+	known := strings.Join(names, ", ")
+	switch {
+	case len(a.pools) == 0:
+		return nil, errors.New("no pool is configured, expected one in the proxy_pool app")
+	case name == "":
+		return nil, fmt.Errorf("expected the name of a pool, one of %s", known)
+	default:
+		return nil, fmt.Errorf("pool %q does not exist, expected one of %s", name, known)
+	}
+}
+
+// loadPool finds a pool for a module that forwards through it.
+func loadPool(ctx caddy.Context, name string) (*App, *livePool, error) {
+	value, err := ctx.AppIfConfigured("proxy_pool")
+	if err != nil {
+		return nil, nil, fmt.Errorf("the proxy_pool app is needed, with a pool: %w", err)
+	}
+	app := value.(*App)
+	p, err := app.pool(name)
+	return app, p, err
+}
+
+// tell logs a change of a proxy's status.
+func (a *App) tell(e pool.Event) {
+	a.logger.Info("proxy changed status",
+		zap.String("pool", e.Pool),
+		zap.String("proxy", e.Proxy),
+		zap.String("from", string(e.From)),
+		zap.String("to", string(e.To)),
+		zap.String("reason", e.Reason))
+}
+
+// memoryStore is the storage that keeps nothing: what the process knows is lost
+// when it ends, and outlives a reload as all state does.
+type memoryStore struct{}
+
+// CaddyModule returns the Caddy module information.
+func (memoryStore) CaddyModule() caddy.ModuleInfo {
+	return caddy.ModuleInfo{ID: "proxy_pool.storage.memory", New: func() caddy.Module { return new(memoryStore) }}
+}
+
+// Interface guards
+var (
+	_ caddy.App          = (*App)(nil)
+	_ caddy.Provisioner  = (*App)(nil)
+	_ caddy.CleanerUpper = (*App)(nil)
+)

@@ -1,0 +1,85 @@
+package proxypool
+
+import (
+	"sync"
+
+	"github.com/caddyserver/caddy/v2"
+
+	"github.com/caddy-proxypool/proxypool/pool"
+)
+
+// states keeps what outlives a reload, for as long as some configuration uses
+// it. There is one registry for the process.
+var states = caddy.NewUsagePool()
+
+const statesKey = "proxy_pool"
+
+// registry holds the state of every pool by its name. A pool that leaves the
+// configuration keeps its state, because it may come back.
+type registry struct {
+	mu         sync.Mutex
+	pools      map[string]*pool.State
+	trusts     []knownTrust
+	trustCount int
+}
+
+// maxPoolStates bounds how many pools are remembered that are configured no more.
+const maxPoolStates = 256
+
+// acquireRegistry counts one more user of the registry; each must release it.
+func acquireRegistry() (*registry, error) {
+	value, _, err := states.LoadOrNew(statesKey, func() (caddy.Destructor, error) {
+		return &registry{pools: make(map[string]*pool.State)}, nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	return value.(*registry), nil
+}
+
+func releaseRegistry() error {
+	_, err := states.Delete(statesKey)
+	return err
+}
+
+// state is the state of the pool of a name.
+func (r *registry) state(name string) *pool.State {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	s, ok := r.pools[name]
+	if !ok {
+		s = pool.NewState()
+		r.pools[name] = s
+	}
+	return s
+}
+
+// keepOnly closes the connections of pools that are configured no more, and
+// forgets some of them where there are too many.
+func (r *registry) keepOnly(configured map[string]*pool.Pool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	excess := len(r.pools) - len(configured) - maxPoolStates
+	for name, s := range r.pools {
+		if configured[name] != nil {
+			continue
+		}
+		s.CloseIdle()
+		if excess > 0 {
+			s.Close()
+			delete(r.pools, name)
+			excess--
+		}
+	}
+}
+
+// Destruct lets go of all connections once no configuration uses them. Requests
+// that still run keep theirs until they are done.
+func (r *registry) Destruct() error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, s := range r.pools {
+		s.Close()
+	}
+	return nil
+}

@@ -1,0 +1,135 @@
+package proxypool
+
+import (
+	"crypto/tls"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp/headers"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp/reverseproxy"
+
+	"github.com/caddy-proxypool/proxypool/pool"
+)
+
+// Transport is the pool as a transport for Caddy's own reverse_proxy. One try
+// of reverse_proxy is one whole failover.
+type Transport struct {
+	TransportConfig
+
+	// TLS to the upstreams. Its trust wins over that of tls_trust_pool.
+	TLS *reverseproxy.TLSConfig `json:"tls,omitempty"`
+
+	pool    *livePool
+	trust   trust
+	forward *pool.Forwarder
+}
+
+// CaddyModule returns the Caddy module information.
+func (Transport) CaddyModule() caddy.ModuleInfo {
+	return caddy.ModuleInfo{ID: "http.reverse_proxy.transport.proxy_pool", New: func() caddy.Module { return new(Transport) }}
+}
+
+// Provision finds the pool.
+func (t *Transport) Provision(ctx caddy.Context) error {
+	if err := t.resolve(caddy.NewReplacer()); err != nil {
+		return err
+	}
+	if err := t.validate(); err != nil {
+		return err
+	}
+	app, p, err := loadPool(ctx, t.Pool)
+	if err != nil {
+		return err
+	}
+	t.pool = p
+	if t.trust, err = p.trustOf(ctx, app, &t.ForwardConfig); err != nil {
+		return err
+	}
+	if t.trust, err = t.withTLS(ctx, app); err != nil {
+		return err
+	}
+	t.forward = pool.NewForwarder(p.Pool, t.ForwardConfig.Over(p.forward).forwarding())
+	return nil
+}
+
+// withTLS puts what reverse_proxy asks for over the trust of the pool.
+func (t *Transport) withTLS(ctx caddy.Context, app *App) (trust, error) {
+	if t.TLS == nil {
+		return t.trust, nil
+	}
+	config, err := t.TLS.MakeTLSClientConfig(ctx)
+	if err != nil {
+		return trust{}, fmt.Errorf("tls: %w", err)
+	}
+	if config == nil {
+		return t.trust, nil
+	}
+	id, err := json.Marshal(t.TLS)
+	if err != nil {
+		return trust{}, fmt.Errorf("tls: %w", err)
+	}
+	config.MinVersion = tls.VersionTLS12
+	if config.RootCAs == nil && t.trust.base != nil {
+		config.RootCAs = t.trust.base.RootCAs
+	}
+	made := trust{id: t.trust.id + string(id), base: config}
+	if config.RootCAs != nil {
+		made.id += app.registry.trustID(config.RootCAs)
+	}
+	return made, nil
+}
+
+// RoundTrip implements http.RoundTripper. Where no byte was sent, the error is
+// one that reverse_proxy always may try again.
+func (t *Transport) RoundTrip(req *http.Request) (*http.Response, error) {
+	out := *req
+	url := *req.URL
+	if url.Scheme == "" {
+		url.Scheme = "http"
+		if t.TLSEnabled() {
+			url.Scheme = "https"
+		}
+	}
+	out.URL = &url
+	out.Header = req.Header.Clone()
+	removeTraces(out.Header)
+	trace := new(pool.Trace)
+	resp, err := t.forward.Forward(&out, t.pool.target(&url, t.trust), trace)
+	if repl, ok := req.Context().Value(caddy.ReplacerCtxKey).(*caddy.Replacer); ok {
+		for _, name := range placeholderNames {
+			value, _ := placeholder(trace, placeholderPrefix+name)
+			repl.Set(placeholderPrefix+name, value)
+		}
+	}
+	var failure *pool.Error
+	if errors.As(err, &failure) && failure.Unsent {
+		return nil, reverseproxy.NewDialError(err)
+	}
+	return resp, err
+}
+
+// RequestHeaderOps makes Host the upstream's, as the target expects it, unless
+// header_up says otherwise.
+func (*Transport) RequestHeaderOps() *headers.HeaderOps {
+	return &headers.HeaderOps{Set: http.Header{"Host": {"{http.reverse_proxy.upstream.hostport}"}}}
+}
+
+// TLSEnabled reports whether upstreams are spoken to with TLS.
+func (t *Transport) TLSEnabled() bool { return t.TLS != nil }
+
+// EnableTLS makes upstreams be spoken to with TLS.
+func (t *Transport) EnableTLS(base *reverseproxy.TLSConfig) error {
+	t.TLS = base
+	return nil
+}
+
+// Interface guards
+var (
+	_ caddy.Provisioner                      = (*Transport)(nil)
+	_ http.RoundTripper                      = (*Transport)(nil)
+	_ reverseproxy.TLSTransport              = (*Transport)(nil)
+	_ reverseproxy.RequestHeaderOpsTransport = (*Transport)(nil)
+)
