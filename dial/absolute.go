@@ -1,0 +1,106 @@
+package dial
+
+import (
+	"net/http"
+	"net/url"
+	"strings"
+)
+
+const (
+	headerProxyAuthorization = "Proxy-Authorization"
+	headerProxyAuthenticate  = "Proxy-Authenticate"
+	headerProxyStatus        = "Proxy-Status"
+	headerSquidError         = "X-Squid-Error"
+)
+
+// AbsoluteForm reports whether requests go to the proxy as they are, with the
+// whole URL in the request line, because the target is http.
+func (c *HTTPConn) AbsoluteForm() bool { return c.absoluteForm }
+
+// prepare makes the request fit for the connection: a password for the proxy
+// goes to the proxy it belongs to, and nowhere else. The request itself is not
+// modified, and not copied where it can go as it is.
+func (c *HTTPConn) prepare(req *http.Request) *http.Request {
+	_, foreign := req.Header[headerProxyAuthorization]
+	if !c.absoluteForm && !foreign {
+		return req
+	}
+	sent := new(http.Request)
+	*sent = *req
+	if foreign || c.proxyAuth != "" {
+		sent.Header = req.Header.Clone()
+		if sent.Header == nil {
+			sent.Header = make(http.Header, 1)
+		}
+		sent.Header.Del(headerProxyAuthorization)
+	}
+	if c.absoluteForm {
+		sent.URL = absoluteURL(req.URL)
+		if c.proxyAuth != "" {
+			sent.Header[headerProxyAuthorization] = []string{c.proxyAuth}
+		}
+	}
+	return sent
+}
+
+// absoluteURL is u such that net/http writes all of it in the request line. An
+// opaque part that u may have is not used: it could name another host.
+func absoluteURL(u *url.URL) *url.URL {
+	path := u.EscapedPath()
+	switch {
+	case path == "*": // OPTIONS for the server as a whole (RFC 9112, 3.2.4)
+		path = ""
+	case !strings.HasPrefix(path, "/"):
+		path = "/" + path
+	}
+	return &url.URL{
+		Scheme: schemeHTTP, Host: u.Host, Opaque: "//" + u.Host + path,
+		RawQuery: u.RawQuery, ForceQuery: u.ForceQuery,
+	}
+}
+
+// ProxyMade reports whether an answer is the proxy's own and not the target's.
+// Only on a connection that takes absolute-form can the two be confused: 407 is
+// the proxy's there; the other statuses that proxies use are where the proxy
+// says so, by an error in Proxy-Status (RFC 9209) or the fields that proxies
+// add to their own pages.
+func (c *HTTPConn) ProxyMade(resp *http.Response) bool {
+	if !c.absoluteForm {
+		return false
+	}
+	switch resp.StatusCode {
+	case http.StatusProxyAuthRequired:
+		return true
+	case http.StatusPaymentRequired, http.StatusForbidden, http.StatusTooManyRequests,
+		http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout:
+		return resp.Header.Get(headerProxyAuthenticate) != "" || resp.Header.Get(headerSquidError) != "" ||
+			hasProxyError(resp.Header[headerProxyStatus])
+	default:
+		return false
+	}
+}
+
+// hasProxyError looks for the parameter "error" in Proxy-Status, a list of
+// structured fields: parameters follow semicolons that are not in a string.
+func hasProxyError(values []string) bool {
+	for _, value := range values {
+		quoted := false
+		for i := 0; i < len(value); i++ {
+			switch {
+			case quoted && value[i] == '\\':
+				i++
+			case value[i] == '"':
+				quoted = !quoted
+			case !quoted && value[i] == ';':
+				key := strings.TrimLeft(value[i+1:], " ")
+				if end := strings.IndexAny(key, "=;, "); end >= 0 {
+					key = key[:end]
+				}
+				if key == "error" {
+					return true
+				}
+			}
+		}
+	}
+	return false
+}
