@@ -14,6 +14,7 @@ import (
 	"math/bits"
 	"os"
 	"os/signal"
+	"path/filepath"
 	"runtime"
 	"slices"
 	"strconv"
@@ -79,8 +80,10 @@ func run() error {
 	if err := r.choosePlace(*pin); err != nil {
 		return err
 	}
-
 	var err error
+	if r.caddy, err = filepath.Abs(r.caddy); err != nil {
+		return err
+	}
 	if r.dir, err = os.MkdirTemp("", "proxypool-bench-"); err != nil {
 		return err
 	}

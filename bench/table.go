@@ -38,14 +38,10 @@ func (t *table) write(w io.Writer) {
 	}
 	line(t.header)
 	for i, width := range widths {
-		mark := "-"
-		if i > 0 {
-			mark = ":" // numbers stand to the right
-		}
-		if mark == ":" {
-			fmt.Fprintf(w, "|%s: ", strings.Repeat("-", width))
+		if i == 0 {
+			fmt.Fprintf(w, "| %s ", strings.Repeat("-", width))
 		} else {
-			fmt.Fprintf(w, "|%s ", strings.Repeat("-", width+1))
+			fmt.Fprintf(w, "| %s: ", strings.Repeat("-", max(1, width-1))) // numbers stand to the right
 		}
 	}
 	fmt.Fprintln(w, "|")

@@ -108,9 +108,9 @@ func (r *rig) throughput(ctx context.Context) error {
 			return err
 		}
 	}
-	rounds, warmUp, window := 5, 500*time.Millisecond, 1500*time.Millisecond
+	rounds, warmUp, window := 5, 600*time.Millisecond, 1400*time.Millisecond
 	if r.short {
-		rounds, warmUp, window = 2, 250*time.Millisecond, 750*time.Millisecond
+		rounds, warmUp, window = 3, 300*time.Millisecond, 700*time.Millisecond
 	}
 	for round := range rounds {
 		progress("throughput: round %d of %d", round+1, rounds)
