@@ -41,7 +41,7 @@ func (c *PoolConfig) unmarshal(d *caddyfile.Dispenser, names map[string]bool) er
 	if d.NextArg() {
 		c.Name = d.Val()
 		if err := checkPoolName(c.Name); err != nil {
-			return d.Errf("pool: %w, got %s", err, parse.Quote(c.Name))
+			return d.Errf("pool: %w", err)
 		}
 	}
 	c.Name = c.name()
@@ -110,7 +110,7 @@ func (c *ProxyConfig) unmarshal(d *caddyfile.Dispenser, names map[string]bool) e
 	}
 	c.Name = d.Val()
 	if err := checkProxyName(c.Name); err != nil {
-		return d.Errf("proxy: %w, got %s", err, parse.Quote(c.Name))
+		return d.Errf("proxy: %w", err)
 	}
 	if names[c.Name] {
 		return d.Errf("proxy: the name %s is taken by another proxy of the pool", parse.Quote(c.Name))
@@ -216,6 +216,9 @@ func (c *BlockConfig) unmarshal(d *caddyfile.Dispenser) error {
 func (c *BlockConfig) unmarshalHeader(d *caddyfile.Dispenser) error {
 	if !d.NextArg() {
 		return d.Err("header: expected a field and a pattern for its value")
+	}
+	if !isFieldName(d.Val()) {
+		return d.Errf("header: expected the name of a header field, got %s", parse.Quote(d.Val()))
 	}
 	field, pattern := http.CanonicalHeaderKey(d.Val()), "*"
 	if d.NextArg() {

@@ -7,6 +7,8 @@ import (
 	"strings"
 
 	"github.com/caddyserver/caddy/v2"
+
+	parse "github.com/caddy-proxypool/proxypool/caddyfile"
 )
 
 // defaultPoolName is the name of a pool that was given none.
@@ -150,9 +152,9 @@ func checkPoolName(name string) error {
 	case hasPlaceholder(name):
 		return nil
 	case name == "direct":
-		return errors.New(`"direct" is no name for a pool, it stands for no proxy at all`)
+		return errors.New(`expected another name than "direct", which stands for no proxy at all`)
 	case name == "", name == ".", name == "..", len(name) > 64, strings.Trim(name, letters) != "":
-		return errors.New("expected a name of 1 to 64 of A-Z a-z 0-9 . _ -")
+		return fmt.Errorf("expected a name of 1 to 64 of A-Z a-z 0-9 . _ -, got %s", parse.Quote(name))
 	}
 	return nil
 }

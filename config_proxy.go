@@ -167,7 +167,7 @@ func checkProxyName(name string) error {
 		ok = ok && unicode.IsPrint(r) && r != ' ' && r != '/' && r != ':'
 	}
 	if n := utf8.RuneCountInString(name); !hasPlaceholder(name) && (!ok || n < 1 || n > 64) {
-		return errors.New(`expected a name of 1 to 64 printable characters without space, "/" and ":"`)
+		return fmt.Errorf(`expected a name of 1 to 64 printable characters without space, "/" and ":", got %s`, parse.Quote(name))
 	}
 	return nil
 }
