@@ -38,11 +38,12 @@ type Handler struct {
 	trust    trust
 	known    atomic.Pointer[pool.Target]
 	forward  *pool.Forwarder
+	logger   *zap.Logger
 	errorLog *log.Logger
 }
 
 // CaddyModule returns the Caddy module information.
-func (Handler) CaddyModule() caddy.ModuleInfo {
+func (*Handler) CaddyModule() caddy.ModuleInfo {
 	return caddy.ModuleInfo{ID: "http.handlers.proxy_pool", New: func() caddy.Module { return new(Handler) }}
 }
 
@@ -65,7 +66,8 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 		return err
 	}
 	h.forward = pool.NewForwarder(h.pool.Pool, h.ForwardConfig.Over(h.pool.forward).forwarding())
-	h.errorLog, err = zap.NewStdLogAt(ctx.Logger(), zapcore.DebugLevel)
+	h.logger = ctx.Logger()
+	h.errorLog, err = zap.NewStdLogAt(h.logger, zapcore.DebugLevel)
 	return err
 }
 
@@ -95,6 +97,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, _ caddyhttp.
 		ErrorHandler: p.failed,
 	}
 	p.proxy.ServeHTTP(w, r)
+	p.log()
 	if p.err == nil {
 		return nil
 	}
@@ -159,6 +162,21 @@ func (p *passage) RoundTrip(req *http.Request) (*http.Response, error) {
 func (p *passage) failed(_ http.ResponseWriter, _ *http.Request, err error) {
 	if !errors.As(err, &p.err) {
 		p.err = &pool.Error{Status: http.StatusBadGateway, Reason: "error", Err: err}
+	}
+}
+
+// log tells the request's story to those who look for it, without the path,
+// which may hold a token.
+func (p *passage) log() {
+	if c := p.handler.logger.Check(zapcore.DebugLevel, "forwarded request"); c != nil {
+		c.Write(
+			zap.String("pool", p.trace.Pool),
+			zap.String("proxy", p.trace.Proxy),
+			zap.String("target", p.trace.Target),
+			zap.Int("attempts", p.trace.Attempts()),
+			zap.Duration("connect", p.trace.Connect),
+			zap.String("trail", p.trace.String()),
+			zap.String("reason", p.trace.Err))
 	}
 }
 

@@ -15,7 +15,7 @@ import (
 
 func init() {
 	caddy.RegisterModule(App{})
-	caddy.RegisterModule(Handler{})
+	caddy.RegisterModule(new(Handler))
 	caddy.RegisterModule(Transport{})
 	caddy.RegisterModule(adminAPI{})
 	caddy.RegisterModule(memoryStore{})

@@ -79,8 +79,15 @@ func (p *Proxy) BeginCheck() bool { return p.State.checking.CompareAndSwap(false
 // EndCheck is the end of what BeginCheck began.
 func (p *Proxy) EndCheck() { p.State.checking.Store(false) }
 
-// PlanCheck sets when the first check is due, unless one is planned already.
-func (p *Proxy) PlanCheck(at time.Time) { p.State.nextCheck.CompareAndSwap(0, at.UnixNano()) }
+// PlanCheck sets when the next check is due, unless one is planned already that
+// comes within the interval.
+func (p *Proxy) PlanCheck(at time.Time) {
+	s := p.State
+	latest := time.Now().Add(p.pool.Checks.Interval).UnixNano()
+	if due := s.nextCheck.Load(); due == 0 || due > latest {
+		s.nextCheck.CompareAndSwap(due, at.UnixNano())
+	}
+}
 
 // Disabled reports whether an admin took the proxy out of use.
 func (p *Proxy) Disabled() bool { return p.State.gateHas(gateDisabled) }

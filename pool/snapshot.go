@@ -2,6 +2,7 @@ package pool
 
 import (
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -52,8 +53,11 @@ func (p *Proxy) Snapshot() Row {
 	slices.Sort(row.BlockedFor)
 	slices.Sort(row.FailingFor)
 	row.BlockedFor, row.FailingFor = slices.Compact(row.BlockedFor), slices.Compact(row.FailingFor)
-	if row.Status == StatusBlocked {
-		row.Reason = "blocked by its target"
+	switch row.Status {
+	case StatusBlocked:
+		row.Reason = "blocked by " + strings.Join(row.BlockedFor, ", ")
+	case StatusDegraded:
+		row.Reason = "its last checks took more than " + p.pool.Checks.Slow.String()
 	}
 	now, base := s.totals(), s.base
 	row.Requests, row.Failed = now.requests-base.requests, now.failed-base.failed
