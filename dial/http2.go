@@ -64,8 +64,8 @@ func (h *http2Conn) roundTrip(req *http.Request) (*http.Response, error) {
 	}
 	h.learnLimit()
 	resp.Request = req
-	if resp.Body == http.NoBody {
-		a.done()
+	if req.Method == http.MethodHead || resp.ContentLength == 0 {
+		a.done() // nobody need read or close a body that is not there
 		return resp, nil
 	}
 	a.body, resp.Body = resp.Body, a

@@ -1,0 +1,97 @@
+// Package proxytest has the real parts that tests and benchmarks run against,
+// in process and on loopback: origins with and without TLS and HTTP/2, and
+// upstream proxies that can be made to fail in every way that proxies do.
+package proxytest
+
+import (
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/pem"
+	"math/big"
+	"net"
+	"os"
+	"path/filepath"
+	"sync"
+	"testing"
+	"time"
+)
+
+// authority is the process's own CA, with one certificate for all its servers:
+// for loopback and for every name under ".test".
+type authority struct {
+	ca   *x509.Certificate
+	leaf tls.Certificate
+}
+
+var theAuthority = sync.OnceValues(newAuthority)
+
+func newAuthority() (*authority, error) {
+	caKey, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		return nil, err
+	}
+	template := x509.Certificate{
+		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "proxytest CA"},
+		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(24 * time.Hour),
+		IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign,
+	}
+	der, err := x509.CreateCertificate(rand.Reader, &template, &template, &caKey.PublicKey, caKey)
+	if err != nil {
+		return nil, err
+	}
+	ca, err := x509.ParseCertificate(der)
+	if err != nil {
+		return nil, err
+	}
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		return nil, err
+	}
+	leaf := x509.Certificate{
+		SerialNumber: big.NewInt(2), Subject: pkix.Name{CommonName: "proxytest"},
+		NotBefore: template.NotBefore, NotAfter: template.NotAfter,
+		KeyUsage: x509.KeyUsageDigitalSignature, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
+		DNSNames:    []string{"localhost", "*.test"},
+		IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1), net.IPv6loopback},
+	}
+	der, err = x509.CreateCertificate(rand.Reader, &leaf, ca, &key.PublicKey, caKey)
+	if err != nil {
+		return nil, err
+	}
+	return &authority{ca: ca, leaf: tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}}, nil
+}
+
+// CAPool trusts every server of this package. It panics where the system has
+// no randomness.
+func CAPool() *x509.CertPool {
+	a, err := theAuthority()
+	if err != nil {
+		panic(err)
+	}
+	pool := x509.NewCertPool()
+	pool.AddCert(a.ca)
+	return pool
+}
+
+// CAPEM is the certificate in [CAPool] as PEM.
+func CAPEM() []byte {
+	a, err := theAuthority()
+	if err != nil {
+		panic(err)
+	}
+	return pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: a.ca.Raw})
+}
+
+// CAFile writes the certificate in [CAPool] to a file of the test's.
+func CAFile(tb testing.TB) string {
+	tb.Helper()
+	path := filepath.Join(tb.TempDir(), "ca.pem")
+	if err := os.WriteFile(path, CAPEM(), 0o600); err != nil {
+		tb.Fatal(err)
+	}
+	return path
+}
