@@ -76,7 +76,7 @@ func (s *scene) tunnels(proxies []*proxy) (n int) {
 }
 
 // failure is a way in which the first proxy fails, and how long there may be
-// no good answer then.
+// no good answer then; 0 where that is not promised.
 type failure struct {
 	mode mode
 	gap  time.Duration
@@ -89,7 +89,7 @@ var failures = []failure{
 	{mode502, 100 * time.Millisecond},
 	{mode403, 100 * time.Millisecond},
 	{modeGarbage, 100 * time.Millisecond},
-	{modeBreakOff, 100 * time.Millisecond},
+	{modeBreakOff, 0},
 	{modeHang, 1600 * time.Millisecond},
 	{modeSilentTunnel, 1600 * time.Millisecond},
 	{modeFullBacklog, 1600 * time.Millisecond},
@@ -165,7 +165,11 @@ func (r *rig) failOver(ctx context.Context, f failure, post int) ([]any, error) 
 	} else {
 		failed = against(failed, v.failed <= loadClients, fmt.Sprintf("≤ %d under way", loadClients))
 	}
-	row := []any{f.mode, len(samples), failed, v.brokenOff, against(ms(v.gap), v.gap <= f.gap, "≤ "+f.gap.String()), "never", "–"}
+	gap := ms(v.gap)
+	if f.gap > 0 {
+		gap = against(gap, v.gap <= f.gap, "≤ "+f.gap.String())
+	}
+	row := []any{f.mode, len(samples), failed, v.brokenOff, gap, "never", "–"}
 	if !outAt.IsZero() {
 		row[5], row[6] = ms(outAt.Sub(brokenAt)), ms(v.slowestAfter)
 	}

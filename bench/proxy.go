@@ -121,7 +121,7 @@ func (p *proxy) set(m mode) error {
 		p.thaw.Store(&frozen)
 	}
 	p.mode.Store(int32(m))
-	if m == modeRefuse || m == modeFullBacklog {
+	if p.ln != nil && (m == modeRefuse || m == modeFullBacklog) {
 		_ = p.ln.Close()
 		p.ln = nil
 	}
