@@ -27,7 +27,7 @@ help: ## Show this list
 .PHONY: run
 run: build ## Start the quickstart: upstream proxies, a stand-in API, and Caddy on :8080 (Ctrl-C ends all)
 	@go build -o $(BUILD)/quickstart ./examples/quickstart
-	@exec $(BUILD)/quickstart $(BUILD)/caddy
+	@exec $(BUILD)/quickstart $(BUILD)/caddy examples/quickstart/Caddyfile
 
 .PHONY: build
 build: ## Build Caddy with this module into .build/caddy

@@ -1,0 +1,63 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"regexp"
+	"time"
+)
+
+// logLine is one line of Caddy's log.
+type logLine struct {
+	Level   string  `json:"level"`
+	Time    float64 `json:"ts"`
+	Logger  string  `json:"logger"`
+	Message string  `json:"msg"`
+
+	// Of the access log.
+	Request struct {
+		Method string `json:"method"`
+		URI    string `json:"uri"`
+	} `json:"request"`
+	Status   int     `json:"status"`
+	Duration float64 `json:"duration"`
+	Trail    string  `json:"trail"`
+
+	// Of a proxy's change of status.
+	Proxy  string `json:"proxy"`
+	From   string `json:"from"`
+	To     string `json:"to"`
+	Reason string `json:"reason"`
+
+	raw string
+}
+
+// readLine reads a line; what is no JSON is kept as it is.
+func readLine(raw []byte) logLine {
+	line := logLine{raw: string(raw)}
+	if json.Unmarshal(raw, &line) != nil {
+		line.Level = "error"
+	}
+	return line
+}
+
+// botToken is the secret part of a Bot API's path.
+var botToken = regexp.MustCompile(`^/bot[^/]+/`)
+
+// String is the line in short, empty where it tells a beginner nothing.
+func (l logLine) String() string {
+	at := time.UnixMilli(int64(l.Time * 1000)).Format(time.TimeOnly)
+	switch {
+	case l.Message == "handled request":
+		uri := botToken.ReplaceAllString(l.Request.URI, "/bot***/")
+		return fmt.Sprintf("%s  %s %s  %d in %.0f ms  %s", at, l.Request.Method, uri, l.Status, l.Duration*1000, l.Trail)
+	case l.Message == "proxy changed status" && l.Reason != "":
+		return fmt.Sprintf("%s  %s: %s → %s (%s)", at, l.Proxy, l.From, l.To, l.Reason)
+	case l.Message == "proxy changed status":
+		return fmt.Sprintf("%s  %s: %s → %s", at, l.Proxy, l.From, l.To)
+	case l.Level == "error" || l.Level == "fatal" || l.Level == "panic":
+		return l.raw
+	default:
+		return ""
+	}
+}

@@ -1,0 +1,182 @@
+// Command quickstart shows proxypool at work on one machine: it starts an HTTP
+// proxy for each one that the Caddyfile names, and Caddy with that Caddyfile.
+// A request to the control address makes a proxy fail, another brings it back.
+//
+//	quickstart [-control 127.0.0.1:9400] [-raw] <caddy> <Caddyfile>
+//
+// Ctrl-C or SIGTERM ends all of it.
+package main
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"os/signal"
+	"strings"
+	"syscall"
+	"time"
+)
+
+// stopWithin is how long Caddy has to end.
+const stopWithin = 5 * time.Second
+
+func main() {
+	control := flag.String("control", "127.0.0.1:9400", "where to tell proxies to fail and to heal")
+	raw := flag.Bool("raw", false, "print Caddy's log as it is")
+	flag.Usage = func() {
+		fmt.Fprintln(flag.CommandLine.Output(), "usage: quickstart [flags] <caddy> <Caddyfile>")
+		flag.PrintDefaults()
+	}
+	flag.Parse()
+	if flag.NArg() != 2 {
+		flag.Usage()
+		os.Exit(2)
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	q := &quickstart{caddy: flag.Arg(0), caddyfile: flag.Arg(1), control: *control, raw: *raw}
+	if err := q.run(ctx); err != nil {
+		fmt.Fprintln(os.Stderr, "quickstart:", err)
+		os.Exit(1) //nolint:gocritic // there is nothing left to defer
+	}
+}
+
+// quickstart is the proxies and the Caddy of one run.
+type quickstart struct {
+	caddy, caddyfile string // paths
+	control          string // address
+	raw              bool
+
+	settings settings
+	proxies  []*proxy
+}
+
+// run starts all and returns when ctx ends, or Caddy does.
+func (q *quickstart) run(ctx context.Context) error {
+	var err error
+	if q.settings, err = adapt(ctx, q.caddy, q.caddyfile); err != nil {
+		return err
+	}
+	// Caddy itself would share a port with another Caddy.
+	if err := portsFree(append(q.settings.listen, q.settings.admin)); err != nil {
+		return err
+	}
+	for _, s := range q.settings.proxies {
+		p := &proxy{name: s.name, addr: s.addr}
+		if err := p.heal(); err != nil {
+			return err
+		}
+		defer p.fail()
+		q.proxies = append(q.proxies, p)
+	}
+	ln, err := net.Listen("tcp", q.control)
+	if err != nil {
+		return inUse(q.control, err)
+	}
+	server := &http.Server{Handler: controls(q.proxies), ReadHeaderTimeout: time.Second}
+	go func() { _ = server.Serve(ln) }()
+	defer func() { _ = server.Close() }()
+	return q.runCaddy(ctx)
+}
+
+// runCaddy runs Caddy until ctx ends. Its data, a CA of its own among them,
+// goes to a directory that is removed afterwards.
+func (q *quickstart) runCaddy(ctx context.Context) error {
+	data, err := os.MkdirTemp("", "proxypool-quickstart-")
+	if err != nil {
+		return fmt.Errorf("making a directory for Caddy's data: %w", err)
+	}
+	defer func() { _ = os.RemoveAll(data) }()
+	cmd := exec.CommandContext(ctx, q.caddy, "run", "--adapter", "caddyfile", "--config", q.caddyfile)
+	cmd.Env = append(os.Environ(), "XDG_DATA_HOME="+data, "XDG_CONFIG_HOME="+data)
+	cmd.WaitDelay = stopWithin
+	cmd.Cancel = func() error {
+		if err := cmd.Process.Signal(syscall.SIGTERM); err != nil {
+			return cmd.Process.Kill() // where there are no signals
+		}
+		return nil
+	}
+	log, err := cmd.StderrPipe()
+	if err != nil {
+		return fmt.Errorf("starting Caddy: %w", err)
+	}
+	if err := cmd.Start(); err != nil {
+		return fmt.Errorf("starting Caddy: %w", err)
+	}
+	q.follow(bufio.NewScanner(log))
+	err = cmd.Wait()
+	if ctx.Err() != nil {
+		fmt.Println("ended")
+		return nil
+	}
+	if err == nil {
+		return errors.New("Caddy ended by itself")
+	}
+	return fmt.Errorf("Caddy ended: %w", err)
+}
+
+// follow prints Caddy's log until it ends.
+func (q *quickstart) follow(log *bufio.Scanner) {
+	log.Buffer(nil, 1<<20)
+	for log.Scan() {
+		line := readLine(log.Bytes())
+		if q.raw {
+			fmt.Println(log.Text())
+		} else if text := line.String(); text != "" {
+			fmt.Println(text)
+		}
+		if line.Message == "serving initial configuration" {
+			q.welcome()
+		}
+	}
+}
+
+// welcome says what to type.
+func (q *quickstart) welcome() {
+	var proxies []string
+	for _, p := range q.proxies {
+		proxies = append(proxies, p.name)
+	}
+	front := strings.Replace(q.settings.listen[0], "127.0.0.1", "localhost", 1)
+	first := strings.ToLower(proxies[0])
+	fmt.Printf(`
+Caddy listens on http://%[1]s and forwards to a stand-in for a Bot API,
+through the cheapest of these proxies that works: %[2]s.
+
+Type in another terminal:
+
+  curl -i %[1]s/bot123:abc/getMe
+  curl -X POST %[3]s/%[4]s/fail            the cheapest proxy dies (or: hang, it never answers)
+  curl -i %[1]s/bot123:abc/getMe          answered all the same, through the next one
+  curl -s %[5]s/proxy_pool/status       who is down, and why
+  curl -X POST %[3]s/%[4]s/heal            it is back, and a second later so is the traffic
+
+Ctrl-C ends all of it. Meanwhile, here:
+
+`, front, strings.Join(proxies, ", "), strings.Replace(q.control, "127.0.0.1", "localhost", 1), first, q.settings.admin)
+}
+
+// portsFree refuses to start where somebody else listens.
+func portsFree(addrs []string) error {
+	for _, addr := range addrs {
+		ln, err := net.Listen("tcp", addr)
+		if err != nil {
+			return inUse(addr, err)
+		}
+		_ = ln.Close()
+	}
+	return nil
+}
+
+func inUse(addr string, err error) error {
+	if errors.Is(err, syscall.EADDRINUSE) {
+		return fmt.Errorf("%s is in use by another program, which has to end first", addr)
+	}
+	return fmt.Errorf("listening on %s: %w", addr, err)
+}
