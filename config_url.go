@@ -118,7 +118,11 @@ func (p *proxyURL) checkLiterals() error {
 	if holdsPlaceholder(p.host) {
 		return nil
 	}
-	_, err := hostPort(unescapeBraces.Replace(p.host), strings.ToLower(p.scheme))
+	scheme := strings.ToLower(p.scheme)
+	if holdsPlaceholder(scheme) {
+		scheme = "http" // any that has a default port
+	}
+	_, err := hostPort(unescapeBraces.Replace(p.host), scheme)
 	return err
 }
 

@@ -1,0 +1,159 @@
+package proxypool
+
+import (
+	"encoding/json"
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
+	"github.com/caddyserver/caddy/v2/caddyconfig/httpcaddyfile"
+)
+
+// loaded is a part of a configuration, as Caddy loads it into a module.
+type loaded interface{ validate() error }
+
+// TestFixturesLoad loads the JSON of every fixture that adapts into the structs:
+// nothing of it is refused or lost.
+func TestFixturesLoad(t *testing.T) {
+	fixtures, err := filepath.Glob("caddyfile/testdata/*.caddyfiletest")
+	if err != nil || len(fixtures) == 0 {
+		t.Fatalf("no fixtures: %v", err)
+	}
+	for _, path := range fixtures {
+		raw, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, config, _ := strings.Cut(string(raw), "\n----------\n")
+		if !strings.HasPrefix(config, "{") {
+			continue
+		}
+		t.Run(strings.TrimSuffix(filepath.Base(path), ".caddyfiletest"), func(t *testing.T) {
+			var tree any
+			if err := json.Unmarshal([]byte(config), &tree); err != nil {
+				t.Fatal(err)
+			}
+			if found := loadParts(t, tree); found == 0 {
+				t.Error("nothing of the module in it")
+			}
+		})
+	}
+}
+
+// loadParts finds what is the module's in a configuration and loads it.
+func loadParts(t *testing.T, tree any) (found int) {
+	t.Helper()
+	switch node := tree.(type) {
+	case []any:
+		for _, v := range node {
+			found += loadParts(t, v)
+		}
+	case map[string]any:
+		switch {
+		case node["handler"] == moduleName:
+			delete(node, "handler")
+			load(t, node, new(HandlerConfig))
+			return 1
+		case node["protocol"] == moduleName:
+			delete(node, "protocol")
+			load(t, node, new(TransportConfig))
+			return 1
+		}
+		for key, v := range node {
+			if key == moduleName {
+				load(t, v, new(AppConfig))
+				found++
+				continue
+			}
+			found += loadParts(t, v)
+		}
+	}
+	return found
+}
+
+func load(t *testing.T, part any, into loaded) {
+	t.Helper()
+	before, err := json.Marshal(part)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := caddy.StrictUnmarshalJSON(before, into); err != nil {
+		t.Fatal(err)
+	}
+	if err := into.validate(); err != nil {
+		t.Error(err)
+	}
+	if after := canonical(t, into); after != string(before) {
+		t.Errorf("loaded\n%s\nbecame\n%s", before, after)
+	}
+}
+
+// canonical is the JSON of v with its keys in order.
+func canonical(t *testing.T, v any) string {
+	t.Helper()
+	raw, err := json.Marshal(v)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var tree any
+	if err := json.Unmarshal(raw, &tree); err != nil {
+		t.Fatal(err)
+	}
+	raw, err = json.Marshal(tree)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(raw)
+}
+
+// FuzzCaddyfile reads anything as each of the module's Caddyfile parts. Nothing
+// panics, no error shows a password, and what was read is valid when loaded.
+func FuzzCaddyfile(f *testing.F) {
+	const password = "Passw0rd-4711" //nolint:gosec // of nobody
+	for _, path := range must(filepath.Glob("caddyfile/testdata/*.caddyfiletest")) {
+		input, _, _ := strings.Cut(string(must(os.ReadFile(path))), "\n----------\n")
+		f.Add(input)
+	}
+	f.Add("proxy_pool {\npool {\nproxy http://USER@192.0.2.1\n}\n}")
+	f.Add("proxy_pool {\npool {\nproxy A {\nhttp_url http://192.0.2.1:USER@\n}\n}\n}")
+	f.Add("proxy_pool http://USER@host/ USER@ {\nUSER@x y\n}")
+	f.Fuzz(func(t *testing.T, input string) {
+		// What Caddy's own parsers of CA sources say is theirs.
+		secret := !strings.Contains(input, "tls_trust_pool")
+		input = strings.ReplaceAll(input, "USER@", "user:"+password+"@")
+		tokens, err := caddyfile.Tokenize([]byte(input), "Caddyfile")
+		if err != nil || len(tokens) == 0 {
+			return
+		}
+		handler, transport := new(Handler), new(Transport)
+		app, appErr := parseGlobalOption(caddyfile.NewDispenser(tokens), nil)
+		handlerErr := handler.UnmarshalCaddyfile(caddyfile.NewDispenser(tokens))
+		transportErr := transport.UnmarshalCaddyfile(caddyfile.NewDispenser(tokens))
+		if err := errors.Join(appErr, handlerErr, transportErr); secret && err != nil && strings.Contains(err.Error(), password) {
+			t.Errorf("an error shows the password: %v", err)
+		}
+		if appErr == nil {
+			config := new(AppConfig)
+			if err := caddy.StrictUnmarshalJSON(app.(httpcaddyfile.App).Value, config); err != nil {
+				t.Errorf("adapted JSON does not load: %v", err)
+			}
+			if err := config.validate(); err != nil {
+				t.Errorf("adapted, but not valid: %v", err)
+			}
+		}
+		if handlerErr == nil && handler.validate() != nil || transportErr == nil && transport.validate() != nil {
+			t.Errorf("adapted, but not valid: %v, %v", handler.validate(), transport.validate())
+		}
+	})
+}
+
+func must[T any](v T, err error) T {
+	if err != nil {
+		panic(err)
+	}
+	return v
+}
