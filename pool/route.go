@@ -35,11 +35,12 @@ type Route struct {
 	shared       atomic.Pointer[[]*standing]
 	drainBefore  atomic.Int64 // connections made before this are let go
 
-	mu      sync.Mutex // guards what follows
-	counted time.Time
-	retry   time.Duration // until the next probe, doubling
-	joined  *connect      // under way, for all who want HTTP/2
-	probing *probe
+	mu        sync.Mutex // guards what follows
+	counted   time.Time
+	retry     time.Duration // until the next probe, doubling
+	recovered time.Time     // when it last stopped failing
+	joined    *connect      // under way, for all who want HTTP/2
+	probing   *probe
 }
 
 func newRoute(s *ProxyState, t *Target) *Route { return &Route{state: s, target: t} }
@@ -85,7 +86,12 @@ func (p *Proxy) blameRoute(r *Route, start time.Time, reason string) {
 		r.retry = min(2*r.retry, checks.Interval)
 		r.retryAt.Store(now.Add(r.retry).UnixNano())
 	case failures >= p.MaxFailures:
-		r.retry = checks.RecoveryInterval
+		// A route whose probe passes and that then fails again, because it
+		// breaks off answers say, goes on where it was.
+		if r.retry = 2 * r.retry; r.retry == 0 || now.Sub(r.recovered) > dampingMemory {
+			r.retry = checks.RecoveryInterval
+		}
+		r.retry = min(r.retry, checks.Interval)
 		r.retryAt.Store(now.Add(r.retry).UnixNano())
 		r.failing.Store(true)
 	}
@@ -113,6 +119,9 @@ func (p *Proxy) routeSucceeded(r *Route) {
 	r.mu.Lock()
 	r.failures.Store(0)
 	recovered := r.failing.Swap(false)
+	if recovered {
+		r.recovered = time.Now()
+	}
 	r.mu.Unlock()
 	if recovered {
 		p.forgive(r)
