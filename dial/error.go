@@ -72,8 +72,8 @@ type stage struct {
 }
 
 var (
-	stageDial      = stage{"dialling proxy", true, ReasonDialTimeout, ReasonDialFailed, ReasonDialFailed}
-	stageDirect    = stage{"dialling target", false, ReasonDialTimeout, ReasonDialFailed, ReasonDialFailed}
+	stageDial      = stage{"dialling proxy", true, ReasonDialTimeout, ReasonProxyDropped, ReasonDialFailed}
+	stageDirect    = stage{"dialling target", false, ReasonDialTimeout, ReasonTargetReset, ReasonDialFailed}
 	stageProxyTLS  = stage{"TLS handshake with proxy", true, ReasonProxyTLS, ReasonProxyDropped, ReasonProxyTLS}
 	stageConnect   = stage{"asking proxy for a tunnel", true, ReasonProxySilent, ReasonProxyDropped, ReasonProxyDropped}
 	stageTargetTLS = stage{"TLS handshake with target", false, ReasonTargetTLSTimeout, ReasonTargetReset, ReasonTargetTLS}

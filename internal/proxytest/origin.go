@@ -179,6 +179,9 @@ var answerJSON = `{"ok":true,"result":{"id":1234567890,"is_bot":true,"first_name
 
 func answer(w http.ResponseWriter, r *http.Request) {
 	if r.URL.Path == "/echo" {
+		// Otherwise HTTP/1.1 ends the connection when the answer begins before
+		// the body was read.
+		_ = http.NewResponseController(w).EnableFullDuplex()
 		w.Header().Set("Content-Type", r.Header.Get("Content-Type"))
 		_, _ = io.Copy(w, r.Body)
 		return

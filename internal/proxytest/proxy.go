@@ -16,8 +16,8 @@ type Kind int
 
 // The kinds of a [Proxy].
 const (
-	HTTP   Kind = iota
-	HTTPS       // HTTP in TLS
+	HTTP  Kind = iota
+	HTTPS      // HTTP in TLS
 	SOCKS5
 )
 
