@@ -2,7 +2,10 @@ module github.com/caddy-proxypool/proxypool
 
 go 1.26.8
 
-require github.com/caddyserver/caddy/v2 v2.11.9
+require (
+	github.com/caddyserver/caddy/v2 v2.11.9
+	github.com/google/go-cmp v0.7.0
+)
 
 require (
 	cel.dev/cel-go v0.32.0 // indirect
