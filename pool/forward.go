@@ -152,6 +152,9 @@ func (x *exchange) next() *Proxy {
 	}
 	x.tried.add(p.place)
 	x.count++
+	if x.pool.Order == OrderRoundRobin {
+		p.rank.took(p)
+	}
 	return p
 }
 

@@ -20,7 +20,7 @@ const (
 // rank is a set of proxies of equal priority and cost, a part of the order.
 type rank struct {
 	proxies []*Proxy
-	turn    atomic.Uint32 // round_robin
+	turn    atomic.Uint32 // round_robin: where to begin, set by [rank.took]
 }
 
 // rankProxies sorts proxies into their places: by priority, then cost, then
@@ -38,6 +38,7 @@ func rankProxies(proxies []*Proxy) []*rank {
 			ranks = append(ranks, &rank{})
 		}
 		last := ranks[len(ranks)-1]
+		p.rank = last
 		last.proxies = append(last.proxies, p)
 	}
 	return ranks
@@ -101,6 +102,12 @@ func (pl *Pool) firstTier() tier {
 	return tierUsable
 }
 
+// took makes it the turn of the proxy after p. To be told apart from choosing,
+// which also happens only to see who would be next.
+func (r *rank) took(p *Proxy) {
+	r.turn.Store(uint32(p.place - r.proxies[0].place + 1))
+}
+
 // chooseUnproved is the last resort where all routes to the target are failing:
 // the first of them, for one request a second.
 func (pl *Pool) chooseUnproved(t *Target, tried *places, now int64) *Proxy {
@@ -121,7 +128,7 @@ func (pl *Pool) best(t *Target, tried *places, now int64, level tier) *Proxy {
 		var best *Proxy
 		start := 0
 		if pl.Order == OrderRoundRobin && len(r.proxies) > 1 {
-			start = int(r.turn.Add(1)-1) % len(r.proxies)
+			start = int(r.turn.Load()) % len(r.proxies)
 		}
 		for i := range r.proxies {
 			p := r.proxies[(start+i)%len(r.proxies)]

@@ -48,6 +48,7 @@ type Proxy struct {
 
 	pool  *Pool
 	place int // in the order of the pool
+	rank  *rank
 }
 
 // ID is the pool's and the proxy's name: "main/VPS-Germany-Main".
