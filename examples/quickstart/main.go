@@ -10,6 +10,7 @@ package main
 import (
 	"bufio"
 	"context"
+	"crypto/tls"
 	"errors"
 	"flag"
 	"fmt"
@@ -67,12 +68,12 @@ func (q *quickstart) run(ctx context.Context) error {
 	if err := portsFree(append(q.settings.listen, q.settings.admin)); err != nil {
 		return err
 	}
+	defer q.endProxies()
 	for _, s := range q.settings.proxies {
 		p := &proxy{name: s.name, addr: s.addr}
 		if err := p.heal(); err != nil {
 			return err
 		}
-		defer p.fail()
 		q.proxies = append(q.proxies, p)
 	}
 	ln, err := net.Listen("tcp", q.control)
@@ -83,6 +84,12 @@ func (q *quickstart) run(ctx context.Context) error {
 	go func() { _ = server.Serve(ln) }()
 	defer func() { _ = server.Close() }()
 	return q.runCaddy(ctx)
+}
+
+func (q *quickstart) endProxies() {
+	for _, p := range q.proxies {
+		p.fail()
+	}
 }
 
 // runCaddy runs Caddy until ctx ends. Its data, a CA of its own among them,
@@ -116,9 +123,9 @@ func (q *quickstart) runCaddy(ctx context.Context) error {
 		return nil
 	}
 	if err == nil {
-		return errors.New("Caddy ended by itself")
+		return errors.New("the end of Caddy, which nobody asked for")
 	}
-	return fmt.Errorf("Caddy ended: %w", err)
+	return fmt.Errorf("running Caddy: %w", err)
 }
 
 // follow prints Caddy's log until it ends.
@@ -132,35 +139,53 @@ func (q *quickstart) follow(log *bufio.Scanner) {
 			fmt.Println(text)
 		}
 		if line.Message == "serving initial configuration" {
+			q.awaitCertificates()
 			q.welcome()
+		}
+	}
+}
+
+// awaitCertificates waits until the stand-in has its certificate, which Caddy
+// signs in the background.
+func (q *quickstart) awaitCertificates() {
+	config := &tls.Config{ServerName: "localhost", InsecureSkipVerify: true}
+	for _, addr := range q.settings.listen[1:] {
+		for deadline := time.Now().Add(5 * time.Second); time.Now().Before(deadline); time.Sleep(20 * time.Millisecond) {
+			if conn, err := tls.Dial("tcp", addr, config); err == nil {
+				_ = conn.Close()
+				break
+			}
 		}
 	}
 }
 
 // welcome says what to type.
 func (q *quickstart) welcome() {
-	var proxies []string
+	var names []string
 	for _, p := range q.proxies {
-		proxies = append(proxies, p.name)
+		names = append(names, p.name)
 	}
-	front := strings.Replace(q.settings.listen[0], "127.0.0.1", "localhost", 1)
-	first := strings.ToLower(proxies[0])
+	front, first := atLocalhost(q.settings.listen[0]), strings.ToLower(names[0])
 	fmt.Printf(`
-Caddy listens on http://%[1]s and forwards to a stand-in for a Bot API,
-through the cheapest of these proxies that works: %[2]s.
+Caddy listens on %s and forwards to a stand-in for a Bot API, through
+the cheapest of these proxies that works: %s.
 
 Type in another terminal:
 
-  curl -i %[1]s/bot123:abc/getMe
-  curl -X POST %[3]s/%[4]s/fail            the cheapest proxy dies (or: hang, it never answers)
-  curl -i %[1]s/bot123:abc/getMe          answered all the same, through the next one
-  curl -s %[5]s/proxy_pool/status       who is down, and why
-  curl -X POST %[3]s/%[4]s/heal            it is back, and a second later so is the traffic
-
-Ctrl-C ends all of it. Meanwhile, here:
-
-`, front, strings.Join(proxies, ", "), strings.Replace(q.control, "127.0.0.1", "localhost", 1), first, q.settings.admin)
+`, front, strings.Join(names, ", "))
+	for _, step := range [][2]string{
+		{"curl -i " + front + "/bot123:abc/getMe", "ask the API"},
+		{"curl -X POST " + atLocalhost(q.control) + "/" + first + "/fail", "the cheapest proxy dies"},
+		{"curl -i " + front + "/bot123:abc/getMe", "answered all the same, through the next"},
+		{"curl -s " + q.settings.admin + "/proxy_pool/status", "who is down, and why"},
+		{"curl -X POST " + atLocalhost(q.control) + "/" + first + "/heal", "it is back, and soon carries the traffic"},
+	} {
+		fmt.Printf("  %-46s # %s\n", step[0], step[1])
+	}
+	fmt.Print("\nCtrl-C ends all of it. What happens meanwhile:\n\n")
 }
+
+func atLocalhost(addr string) string { return strings.Replace(addr, "127.0.0.1", "localhost", 1) }
 
 // portsFree refuses to start where somebody else listens.
 func portsFree(addrs []string) error {

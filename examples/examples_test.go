@@ -1,0 +1,64 @@
+// Package examples_test tries out the examples: each is adapted and validated,
+// and the quickstart is run as its README says.
+package examples_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/caddyconfig"
+	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
+	_ "github.com/caddyserver/caddy/v2/modules/standard"
+
+	_ "github.com/caddy-proxypool/proxypool"
+)
+
+// TestExamples validates every Caddyfile here as "caddy validate" does. That
+// needs no network, and warns of nothing, bad formatting included.
+func TestExamples(t *testing.T) {
+	for _, name := range []string{"VPS_PASS", "DC1_PASS", "RES_PASS", "WEATHER_API_KEY"} {
+		t.Setenv(name, "p@ss/{w}:rd")
+	}
+	paths, err := filepath.Glob("*/Caddyfile")
+	if err != nil || len(paths) < 4 {
+		t.Fatalf("found %d Caddyfiles: %v", len(paths), err)
+	}
+	for _, path := range paths {
+		t.Run(filepath.Dir(path), func(t *testing.T) {
+			input, err := os.ReadFile(path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			adapted, warnings, err := caddyconfig.GetAdapter("caddyfile").Adapt(input, map[string]any{"filename": path})
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, w := range warnings {
+				t.Errorf("line %d: %s", w.Line, w.Message)
+			}
+			if !bytes.Equal(caddyfile.Format(input), input) {
+				t.Error(`not formatted, expected what "caddy fmt" writes`)
+			}
+			if err := caddy.Validate(configAway(t, adapted)); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+}
+
+// configAway is the configuration with everything that Caddy stores in a
+// directory of the test.
+func configAway(t *testing.T, raw []byte) *caddy.Config {
+	t.Helper()
+	var config caddy.Config
+	if err := json.Unmarshal(raw, &config); err != nil {
+		t.Fatal(err)
+	}
+	config.StorageRaw = caddyconfig.JSONModuleObject(
+		map[string]string{"root": t.TempDir()}, "module", "file_system", nil)
+	return &config
+}

@@ -1,0 +1,305 @@
+package examples_test
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"runtime"
+	"slices"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+)
+
+const (
+	startWithin = 30 * time.Second
+	soon        = 15 * time.Second // for what the quickstart's checks find out
+	apiAnswer   = `{"ok":true,"result":{"id":1,"is_bot":true,"first_name":"Stand-in","username":"standin_bot"}}`
+)
+
+// TestQuickstart builds the quickstart and runs it, on other ports.
+func TestQuickstart(t *testing.T) {
+	if testing.Short() {
+		t.Skip("builds Caddy")
+	}
+	if runtime.GOOS == "windows" {
+		t.Skip("has no SIGTERM")
+	}
+	programs := t.TempDir()
+	for name, pkg := range map[string]string{"caddy": "../cmd/caddy", "quickstart": "./quickstart"} {
+		if out, err := exec.Command("go", "build", "-o", filepath.Join(programs, name), pkg).CombinedOutput(); err != nil {
+			t.Fatalf("building %s: %v\n%s", pkg, err, out)
+		}
+	}
+	t.Run("tour", func(t *testing.T) { tour(newQuickstart(t, programs)) })
+	t.Run("port in use", func(t *testing.T) { portInUse(newQuickstart(t, programs)) })
+}
+
+// tour does what the README tells a beginner to type.
+func tour(q *quickstart) {
+	q.start()
+	q.expect("VPS:ok") // through the cheapest
+
+	q.post("/vps/fail", "VPS is dead")
+	q.expect("VPS:*Datacenter:ok") // the same request, through the next
+	q.eventually("VPS is down", func() bool {
+		q.expect("*Datacenter:ok")
+		return q.status("VPS").Status == "down"
+	})
+	q.expect("Datacenter:ok") // nobody tries VPS any more
+	if row := q.status("VPS"); row.Reason != "dial_refused" || row.Usable {
+		q.t.Errorf("VPS is dead, and its status is %+v", row)
+	}
+	if row := q.status("Residential"); row.Priority != 120 || row.Requests != 0 {
+		q.t.Errorf("nobody needed the dearest, and its status is %+v", row)
+	}
+
+	q.post("/datacenter/fail", "Datacenter is dead")
+	q.expect("Datacenter:*Residential:ok")
+
+	q.post("/vps/heal", "VPS works")
+	q.eventually("VPS is healthy", func() bool { return q.status("VPS").Usable })
+	q.expect("VPS:ok") // the traffic returns to the cheapest
+
+	q.post("/datacenter/heal", "Datacenter works")
+	q.eventually("Datacenter is healthy", func() bool { return q.status("Datacenter").Usable })
+	q.post("/vps/hang", "VPS hangs")
+	q.expect("VPS:*Datacenter:ok")
+	q.end()
+}
+
+// portInUse expects a word about the port instead of a riddle.
+func portInUse(q *quickstart) {
+	ln, err := net.Listen("tcp", "127.0.0.1:"+q.ports["8080"])
+	if err != nil {
+		q.t.Fatal(err)
+	}
+	defer ln.Close()
+	out, err := q.command().CombinedOutput()
+	want := fmt.Sprintf("quickstart: 127.0.0.1:%s is in use by another program, which has to end first\n", q.ports["8080"])
+	if err == nil || string(out) != want {
+		q.t.Errorf("ended with %v, saying\n%sexpected\n%s", err, out, want)
+	}
+}
+
+// quickstart is one run of the quickstart, on ports of its own.
+type quickstart struct {
+	t         *testing.T
+	programs  string // a directory
+	dir       string
+	caddyfile string
+	ports     map[string]string // by the ports that the README names
+
+	cmd    *exec.Cmd
+	mu     sync.Mutex
+	output bytes.Buffer
+	over   chan struct{}
+}
+
+func newQuickstart(t *testing.T, programs string) *quickstart {
+	t.Helper()
+	q := &quickstart{t: t, programs: programs, dir: t.TempDir(), over: make(chan struct{})}
+	q.ports = freePorts(t, "2019", "8080", "8443", "9400", "9401", "9402", "9403")
+	input, err := os.ReadFile("quickstart/Caddyfile")
+	if err != nil {
+		t.Fatal(err)
+	}
+	moved := regexp.MustCompile(`:(\d{4})\b`).ReplaceAllStringFunc(string(input), func(port string) string {
+		return ":" + q.ports[port[1:]]
+	})
+	moved = strings.Replace(moved, "\tskip_install_trust", "\tadmin localhost:"+q.ports["2019"]+"\n\tskip_install_trust", 1)
+	q.caddyfile = filepath.Join(q.dir, "Caddyfile")
+	if err := os.WriteFile(q.caddyfile, []byte(moved), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return q
+}
+
+func (q *quickstart) command() *exec.Cmd {
+	cmd := exec.Command(filepath.Join(q.programs, "quickstart"), "-control", "127.0.0.1:"+q.ports["9400"], filepath.Join(q.programs, "caddy"), q.caddyfile)
+	cmd.Env = append(os.Environ(), "TMPDIR="+q.dir)
+	return cmd
+}
+
+// start starts it and waits until it says what to type.
+func (q *quickstart) start() {
+	q.t.Helper()
+	q.cmd = q.command()
+	out, err := q.cmd.StdoutPipe()
+	if err != nil {
+		q.t.Fatal(err)
+	}
+	q.cmd.Stderr = q.cmd.Stdout
+	if err := q.cmd.Start(); err != nil {
+		q.t.Fatal(err)
+	}
+	q.t.Cleanup(func() {
+		_ = q.cmd.Process.Signal(syscall.SIGTERM)
+		<-q.over
+		if q.t.Failed() {
+			q.t.Logf("the quickstart said\n%s", q.said())
+		}
+	})
+	ready := make(chan struct{})
+	go q.read(out, sync.OnceFunc(func() { close(ready) }))
+	select {
+	case <-ready:
+	case <-q.over:
+		q.t.Fatal("ended at once")
+	case <-time.After(startWithin):
+		q.t.Fatal("did not start")
+	}
+}
+
+// read keeps what it says.
+func (q *quickstart) read(out io.Reader, ready func()) {
+	defer close(q.over)
+	for lines := bufio.NewScanner(out); lines.Scan(); {
+		q.mu.Lock()
+		q.output.WriteString(lines.Text() + "\n")
+		q.mu.Unlock()
+		if strings.HasPrefix(lines.Text(), "Ctrl-C ends all of it.") {
+			ready()
+		}
+	}
+}
+
+func (q *quickstart) said() string {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return q.output.String()
+}
+
+// end sends SIGTERM and expects that nothing is left.
+func (q *quickstart) end() {
+	q.t.Helper()
+	if err := q.cmd.Process.Signal(syscall.SIGTERM); err != nil {
+		q.t.Fatal(err)
+	}
+	<-q.over
+	if err := q.cmd.Wait(); err != nil {
+		q.t.Errorf("ended with %v", err)
+	}
+	for _, port := range q.ports {
+		ln, err := net.Listen("tcp", "127.0.0.1:"+port)
+		if err != nil {
+			q.t.Errorf("something is left: %v", err)
+			continue
+		}
+		_ = ln.Close()
+	}
+	if left, _ := filepath.Glob(filepath.Join(q.dir, "proxypool-quickstart-*")); len(left) > 0 {
+		q.t.Errorf("left behind: %q", left)
+	}
+	if said := q.said(); strings.Contains(said, "secret") || !strings.Contains(said, "/bot***/getMe  200") {
+		q.t.Errorf("expected a line for each request, without the bot's token, got\n%s", said)
+	}
+}
+
+// do makes a request and reads its answer.
+func (q *quickstart) do(method, port, path string) (*http.Response, string) {
+	q.t.Helper()
+	req, err := http.NewRequest(method, "http://localhost:"+q.ports[port]+path, nil)
+	if err != nil {
+		q.t.Fatal(err)
+	}
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		q.t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	body, err := io.ReadAll(resp.Body)
+	if err != nil {
+		q.t.Fatal(err)
+	}
+	return resp, string(body)
+}
+
+// expect makes a request, which is answered and takes a trail like this; "*"
+// stands for anything.
+func (q *quickstart) expect(trail string) {
+	q.t.Helper()
+	resp, body := q.do(http.MethodGet, "8080", "/bot123:secret/getMe")
+	if resp.StatusCode != http.StatusOK || body != apiAnswer {
+		q.t.Errorf("answer %d %s, expected %s", resp.StatusCode, body, apiAnswer)
+	}
+	if got := resp.Header.Get("X-Proxy-Trail"); !matches(trail, got) {
+		q.t.Errorf("trail %q, expected %q", got, trail)
+	}
+}
+
+func matches(pattern, s string) bool {
+	prefix, suffix, open := strings.Cut(pattern, "*")
+	return s == pattern || open && strings.HasPrefix(s, prefix) && strings.HasSuffix(s, suffix)
+}
+
+// post makes a proxy fail or heal.
+func (q *quickstart) post(path, want string) {
+	q.t.Helper()
+	if resp, body := q.do(http.MethodPost, "9400", path); resp.StatusCode != http.StatusOK || !strings.HasPrefix(body, want) {
+		q.t.Fatalf("POST %s: %d %s", path, resp.StatusCode, body)
+	}
+}
+
+func (q *quickstart) eventually(what string, holds func() bool) {
+	q.t.Helper()
+	for deadline := time.Now().Add(soon); !holds(); time.Sleep(50 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			q.t.Fatalf("waited %s in vain: %s", soon, what)
+		}
+	}
+}
+
+type statusRow struct {
+	Name     string `json:"name"`
+	Status   string `json:"status"`
+	Reason   string `json:"reason"`
+	Usable   bool   `json:"usable"`
+	Priority int    `json:"priority"`
+	Requests int    `json:"total_requests"`
+}
+
+func (q *quickstart) status(proxy string) statusRow {
+	q.t.Helper()
+	_, body := q.do(http.MethodGet, "2019", "/proxy_pool/status")
+	var answer struct {
+		Proxies []statusRow `json:"proxies"`
+	}
+	if err := json.Unmarshal([]byte(body), &answer); err != nil {
+		q.t.Fatalf("%v in %s", err, body)
+	}
+	i := slices.IndexFunc(answer.Proxies, func(r statusRow) bool { return r.Name == proxy })
+	if i < 0 {
+		q.t.Fatalf("no %s in %s", proxy, body)
+	}
+	return answer.Proxies[i]
+}
+
+// freePorts finds a free port for each of those that the README names.
+func freePorts(t *testing.T, names ...string) map[string]string {
+	t.Helper()
+	ports := make(map[string]string)
+	var listeners []net.Listener
+	for _, name := range names {
+		ln, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, ports[name], _ = net.SplitHostPort(ln.Addr().String())
+		listeners = append(listeners, ln)
+	}
+	for _, ln := range listeners { // now, so that no two got the same
+		_ = ln.Close()
+	}
+	return ports
+}
