@@ -251,9 +251,9 @@ type logCapture struct{}
 func (logCapture) CaddyModule() caddy.ModuleInfo {
 	return caddy.ModuleInfo{ID: "caddy.logging.writers.proxypool_test", New: func() caddy.Module { return new(logCapture) }}
 }
-func (logCapture) String() string                               { return "test" }
-func (logCapture) WriterKey() string                            { return "test" }
-func (logCapture) OpenWriter() (io.WriteCloser, error)          { return nopCloser{&captured}, nil }
+func (logCapture) String() string                                   { return "test" }
+func (logCapture) WriterKey() string                                { return "test" }
+func (logCapture) OpenWriter() (io.WriteCloser, error)              { return nopCloser{&captured}, nil }
 func (*logCapture) UnmarshalCaddyfile(d *caddyfile.Dispenser) error { d.Next(); return nil }
 
 type nopCloser struct{ io.Writer }
