@@ -206,7 +206,7 @@ func (p *Proxy) probeRoutes(now time.Time) {
 func (p *Proxy) recoverByConnect(now time.Time) {
 	s := p.State
 	t := p.pool.state.lastTarget.Load()
-	if t == nil || !s.gateHas(gateDown) || s.gateHas(gateHeld) || now.UnixNano() < s.nextCheck.Load() {
+	if t == nil || s.gate.Load() != gateDown || now.UnixNano() < s.nextCheck.Load() {
 		return
 	}
 	if !s.checking.CompareAndSwap(false, true) {
