@@ -67,7 +67,7 @@ func (p *Proxy) markDown() {
 	now := time.Now()
 	s := p.State
 	s.mu.Lock()
-	if !s.gateHas(gateDown) {
+	if !s.gateHas(gateDown) || s.gateHas(gateHeld) {
 		relapses := s.relapses
 		p.goDown(now, "marked down")
 		s.relapses = relapses // an admin's word is no relapse
