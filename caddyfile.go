@@ -158,7 +158,8 @@ func with(all, more parse.Options) parse.Options {
 // parseHandlerDirective makes the directive proxy_pool into its handler.
 func parseHandlerDirective(h httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, error) {
 	handler := new(Handler)
-	return handler, handler.UnmarshalCaddyfile(h.Dispenser)
+	err := handler.UnmarshalCaddyfile(h.Dispenser)
+	return handler, err
 }
 
 // UnmarshalCaddyfile reads the directive.

@@ -60,7 +60,7 @@ func loadParts(t *testing.T, tree any) (found int) {
 			return 1
 		case node["protocol"] == moduleName:
 			delete(node, "protocol")
-			load(t, node, new(TransportConfig))
+			load(t, node, new(Transport))
 			return 1
 		}
 		for key, v := range node {
@@ -113,7 +113,7 @@ func canonical(t *testing.T, v any) string {
 // FuzzCaddyfile reads anything as each of the module's Caddyfile parts. Nothing
 // panics, no error shows a password, and what was read is valid when loaded.
 func FuzzCaddyfile(f *testing.F) {
-	const password = "Passw0rd-4711" //nolint:gosec // of nobody
+	const password = "Passw0rd-4711"
 	for _, path := range must(filepath.Glob("caddyfile/testdata/*.caddyfiletest")) {
 		input, _, _ := strings.Cut(string(must(os.ReadFile(path))), "\n----------\n")
 		f.Add(input)

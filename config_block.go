@@ -81,6 +81,6 @@ func (c *BlockConfig) validateComplete() error {
 // isFieldName reports whether name is a token (RFC 9110, 5.6.2). A "!" at its
 // start is none: Caddy's matchers negate with it, which a block cannot.
 func isFieldName(name string) bool {
-	const token = "!#$%&'*+-.^_`|~0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
-	return name != "" && name[0] != '!' && strings.Trim(name, token) == ""
+	const letters = "!#$%&'*+-.^_`|~0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+	return name != "" && name[0] != '!' && strings.Trim(name, letters) == ""
 }

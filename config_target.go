@@ -60,36 +60,46 @@ func checkPoolRef(name string) error {
 // hostPort makes a host, with a port or without, into an address. It returns
 // names in lower case and punycode and without a trailing dot.
 func hostPort(s, scheme string) (string, error) {
-	host, port := s, ""
-	if strings.HasPrefix(s, "[") {
-		end := strings.IndexByte(s, ']')
-		if end < 0 {
-			return "", errors.New(`expected a "]" after the IPv6 address`)
-		}
-		// In a URL the "%" before a zone is written "%25" (RFC 6874, 2).
-		host, port = strings.Replace(s[1:end], "%25", "%", 1), s[end+1:]
-		if ip, err := netip.ParseAddr(host); err != nil || !ip.Is6() {
-			return "", errors.New("expected an IPv6 address between the brackets")
-		}
-		if port != "" && port[0] != ':' {
-			return "", errors.New(`expected a ":" and a port after the IPv6 address`)
-		}
-		port = strings.TrimPrefix(port, ":")
-	} else {
-		var err error
-		host, port, _ = strings.Cut(s, ":")
-		if strings.Contains(port, ":") {
-			return "", errors.New("expected one port; an IPv6 address stands in brackets")
-		}
-		if host, err = hostName(host); err != nil {
-			return "", err
-		}
+	host, port, err := cutPort(s)
+	if err != nil {
+		return "", err
 	}
 	port = cmp.Or(port, proxySchemes[scheme])
 	if n, err := strconv.ParseUint(port, 10, 16); err != nil || n == 0 {
 		return "", errors.New("expected a port from 1 to 65535")
 	}
 	return net.JoinHostPort(host, port), nil
+}
+
+// cutPort separates a host from its port, which may be missing.
+func cutPort(s string) (host, port string, err error) {
+	if strings.HasPrefix(s, "[") {
+		return cutIPv6(s[1:])
+	}
+	name, port, _ := strings.Cut(s, ":")
+	if strings.Contains(port, ":") {
+		return "", "", errors.New("expected one port; an IPv6 address stands in brackets")
+	}
+	host, err = hostName(name)
+	return host, port, err
+}
+
+// cutIPv6 is cutPort for what follows an opening bracket.
+func cutIPv6(s string) (host, port string, err error) {
+	host, port, closed := strings.Cut(s, "]")
+	if !closed {
+		return "", "", errors.New(`expected a "]" after the IPv6 address`)
+	}
+	// In a URL the "%" before a zone is written "%25" (RFC 6874, 2).
+	host = strings.Replace(host, "%25", "%", 1)
+	if ip, err := netip.ParseAddr(host); err != nil || !ip.Is6() {
+		return "", "", errors.New("expected an IPv6 address between the brackets")
+	}
+	number, found := strings.CutPrefix(port, ":")
+	if port != "" && !found {
+		return "", "", errors.New(`expected a ":" and a port after the IPv6 address`)
+	}
+	return host, number, nil
 }
 
 // hostName is the name of a host as it is looked up and compared.

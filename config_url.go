@@ -84,7 +84,8 @@ func splitProxyURL(raw string) (proxyURL, error) {
 		rest = rest[at+1:]
 	}
 	parts.host = rest
-	return parts, parts.checkLiterals()
+	err := parts.checkLiterals()
+	return parts, err
 }
 
 // setUser splits the user part at its first colon.

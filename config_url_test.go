@@ -139,7 +139,7 @@ func TestParseProxyURLMistakes(t *testing.T) {
 // FuzzProxyURL puts a password where one stands in a URL of any shape. Nothing
 // panics and no error shows it.
 func FuzzProxyURL(f *testing.F) {
-	const password = "Passw0rd-4711" //nolint:gosec // of nobody
+	const password = "Passw0rd-4711"
 	for _, seed := range [][2]string{
 		{"http://user", "192.0.2.1:1"}, {"", "192.0.2.1"}, {"htp://u", "h"}, {"http://user:p@ss", "h:x"},
 		{"http://[::1", "]"}, {"http://a/", "b"}, {"socks5h://{env.X}", "{file.y}"}, {"http://u%", "%zz"},
