@@ -77,6 +77,16 @@ func CAPool() *x509.CertPool {
 	return pool
 }
 
+// ServerTLS is the TLS of a server whose certificate is trusted by [CAPool]. It
+// panics where the system has no randomness.
+func ServerTLS(protocols ...string) *tls.Config {
+	a, err := theAuthority()
+	if err != nil {
+		panic(err)
+	}
+	return &tls.Config{Certificates: []tls.Certificate{a.leaf}, NextProtos: protocols}
+}
+
 // CAPEM is the certificate in [CAPool] as PEM.
 func CAPEM() []byte {
 	a, err := theAuthority()

@@ -37,14 +37,16 @@ type Origin struct {
 	server   *http.Server
 	listener net.Listener
 	running  sync.WaitGroup
+	stop     context.CancelFunc
 	conns    atomic.Int64
 
 	requests atomic.Int64
 	delay    atomic.Int64
 	handler  atomic.Pointer[http.Handler]
 
-	mu   sync.Mutex
-	seen map[string]int
+	mu    sync.Mutex
+	seen  map[string]int
+	state map[net.Conn]http.ConnState
 }
 
 // NewOrigin starts an origin for the length of a test.
@@ -60,7 +62,7 @@ func NewOrigin(tb testing.TB, config OriginConfig) *Origin {
 
 // StartOrigin starts an origin that the caller closes.
 func StartOrigin(config OriginConfig) (*Origin, error) {
-	o := &Origin{config: config, seen: make(map[string]int)}
+	o := &Origin{config: config, seen: make(map[string]int), state: make(map[net.Conn]http.ConnState)}
 	o.SetDelay(config.Delay)
 	if config.Handler == nil {
 		config.Handler = http.HandlerFunc(answer)
@@ -77,12 +79,12 @@ func StartOrigin(config OriginConfig) (*Origin, error) {
 	o.server = &http.Server{
 		Handler: o, Protocols: protocols, ErrorLog: log.New(io.Discard, "", 0),
 		ReadHeaderTimeout: time.Minute,
-		ConnState: func(_ net.Conn, state http.ConnState) {
-			if state == http.StateNew {
-				o.conns.Add(1)
-			}
-		},
+		ConnState:         o.track,
 	}
+	// Handlers that wait for the end of their request end with the origin.
+	running, stop := context.WithCancel(context.Background())
+	o.server.BaseContext = func(net.Listener) context.Context { return running }
+	o.stop = stop
 	serve := func() error { return o.server.Serve(o.listener) }
 	if config.TLS {
 		a, err := theAuthority()
@@ -98,6 +100,7 @@ func StartOrigin(config OriginConfig) (*Origin, error) {
 
 // Close closes the origin with its connections and waits for its handlers.
 func (o *Origin) Close() {
+	o.stop()
 	_ = o.server.Close()
 	o.running.Wait()
 }
@@ -105,9 +108,30 @@ func (o *Origin) Close() {
 // CloseIdle closes the connections on which no request is running, as servers
 // do after a while.
 func (o *Origin) CloseIdle() {
-	// A shutdown without time for the busy ones would close the listener, too.
-	o.server.SetKeepAlivesEnabled(false)
-	o.server.SetKeepAlivesEnabled(true)
+	o.mu.Lock()
+	var idle []net.Conn
+	for conn, state := range o.state {
+		if state == http.StateIdle {
+			idle = append(idle, conn)
+		}
+	}
+	o.mu.Unlock()
+	for _, conn := range idle {
+		_ = conn.Close()
+	}
+}
+
+func (o *Origin) track(conn net.Conn, state http.ConnState) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	switch state {
+	case http.StateNew:
+		o.conns.Add(1)
+	case http.StateClosed, http.StateHijacked:
+		delete(o.state, conn)
+		return
+	}
+	o.state[conn] = state
 }
 
 // Addr is host:port.
