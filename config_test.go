@@ -243,3 +243,30 @@ func TestProxies(t *testing.T) {
 		}
 	}
 }
+
+// TestHandWrittenJSON loads a configuration as people write it, with durations
+// as words.
+func TestHandWrittenJSON(t *testing.T) {
+	c := new(AppConfig)
+	err := caddy.StrictUnmarshalJSON([]byte(`{
+		"storage": {"module": "memory"}, "timezone": "Asia/Tehran",
+		"pools": [{"name": "main", "max_failures": 3, "connect_timeout": "5s", "hedge_delay": "auto", "keepalive": -1,
+			"proxies": [{"name": "Residential", "type": "residential", "url": "http://192.0.2.1", "cost_per_gb": 12}],
+			"block": [{"status": [403, 429], "header": {"X-Challenge": ["*"]}, "for": "10m", "tries": 3}],
+			"health_check": {"urls": ["https://www.google.com"], "expect": [200, 401, 404], "interval": "60s"}},
+			{"name": "unchecked", "proxies": [{"name": "Own", "url": "direct"}], "health_check": {"disabled": true}}]}`), c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := c.resolve(caddy.NewReplacer()); err != nil {
+		t.Fatal(err)
+	}
+	if err := c.validate(); err != nil {
+		t.Fatal(err)
+	}
+	main := c.Pools[0]
+	if *main.ConnectTimeout != *lasts(5 * time.Second) || *main.Keepalive != parse.Off || *main.HedgeDelay != HedgeAuto ||
+		*main.Block[0].For != *lasts(10 * time.Minute) || *main.HealthCheck.Interval != *lasts(time.Minute) || !c.Pools[1].HealthCheck.Disabled {
+		t.Errorf("loaded as %s", canonical(t, c))
+	}
+}
