@@ -87,9 +87,13 @@ func (c *connect) run(ctx context.Context) {
 func (c *connect) stood(raw Conn) *standing {
 	p, r, now := c.proxy, c.route, time.Now()
 	p.State.connectTime.observe(now.Sub(c.start))
-	p.State.failures.Store(0)
-	if r.failing.Load() {
-		p.routeSucceeded(r) // a probe has passed
+	// To an http target only the proxy was dialled, which proves neither that it
+	// works nor that the target can be reached.
+	if r.target.Scheme == "https" {
+		p.State.failures.Store(0)
+		if r.failing.Load() {
+			p.routeSucceeded(r) // a probe has passed
+		}
 	}
 	conn := &standing{Conn: raw, route: r, identity: p.Identity, keep: c.keep}
 	conn.born.Store(now.UnixNano())
