@@ -139,7 +139,8 @@ func (x *exchange) next() *Proxy {
 	if x.opts.MaxTries > 0 && x.count >= x.opts.MaxTries {
 		return nil
 	}
-	now := time.Now().UnixNano()
+	began := time.Now()
+	now := began.UnixNano()
 	p := x.pool.choose(x.target, &x.tried, now)
 	if p == nil && x.count == 0 {
 		p = x.pool.chooseUnproved(x.target, &x.tried, now)
@@ -152,6 +153,9 @@ func (x *exchange) next() *Proxy {
 	}
 	x.tried.add(p.place)
 	x.count++
+	if r := x.target.known(p.State); r != nil && r.failing.Load() {
+		r.proving(began, x.opts)
+	}
 	if x.pool.Order == OrderRoundRobin {
 		p.rank.took(p)
 	}

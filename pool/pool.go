@@ -194,8 +194,7 @@ func (p *Proxy) probeRoutes(now time.Time) {
 	}
 	s.mu.Unlock()
 	for _, r := range due {
-		// Not again before this one is over; its failure sets the next time.
-		r.retryAt.Store(now.Add(p.pool.Options.ConnectTimeout + time.Second).UnixNano())
+		r.proving(now, &p.pool.Options)
 		wake := make(chan struct{}, 1)
 		p.connect(r, &p.pool.Options, false, true, wake).leave(wake)
 	}

@@ -129,6 +129,12 @@ func (p *Proxy) routeSucceeded(r *Route) {
 	}
 }
 
+// proving notes that somebody tries the failing route, so that nobody else does
+// before that is over; its failure sets the next time.
+func (r *Route) proving(now time.Time, o *Options) {
+	r.retryAt.Store(now.Add(o.ConnectTimeout + time.Second).UnixNano())
+}
+
 // block marks the proxy as blocked for the route's target until the given time.
 func (p *Proxy) block(r *Route, until time.Time, reason string) {
 	s := p.State
