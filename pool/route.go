@@ -101,7 +101,7 @@ func (p *Proxy) blameRoute(r *Route, start time.Time, reason string) {
 	s := p.State
 	s.mu.Lock()
 	s.lastError = reason
-	if failing {
+	if failing && !r.target.evicted.Load() {
 		s.troubled[r] = struct{}{}
 	}
 	s.mu.Unlock()
@@ -137,6 +137,9 @@ func (r *Route) proving(now time.Time, o *Options) {
 
 // block marks the proxy as blocked for the route's target until the given time.
 func (p *Proxy) block(r *Route, until time.Time, reason string) {
+	if r.target.evicted.Load() {
+		return
+	}
 	s := p.State
 	s.mu.Lock()
 	r.blockedUntil.Store(until.UnixNano())
@@ -172,11 +175,17 @@ func (p *Proxy) expireBlocks(now time.Time) {
 	}
 }
 
-// forget lets go of a route whose target was evicted.
+// forget lets go of a route whose target was evicted. A block is over with the
+// next look at the blocks, which tells of the proxy's new status.
 func (r *Route) forget() {
 	r.closeIdle(0)
 	r.state.mu.Lock()
 	defer r.state.mu.Unlock()
+	r.failing.Store(false)
+	if r.blockedUntil.Load() != 0 {
+		r.blockedUntil.Store(1)
+		return
+	}
 	delete(r.state.troubled, r)
 }
 
