@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -206,14 +207,36 @@ func TestStalePOST(t *testing.T) {
 	}
 }
 
-// TestReplayBuffer: a body that is longer than what is kept is forwarded, and
-// not sent again.
+// TestReplayBuffer: a body that is longer than what is kept is forwarded whole,
+// and not sent again; a shorter one is.
 func TestReplayBuffer(t *testing.T) {
-	origin := proxytest.NewOrigin(t, proxytest.OriginConfig{TLS: true})
-	first, rest := proxytest.NewProxy(t, proxytest.ProxyConfig{}), proxytest.NewProxy(t, proxytest.ProxyConfig{})
-	s := serve(t, onePool(t, "replay_buffer 10KB", first, rest), reverse(origin.URL(), ""))
-	long := strings.Repeat("0123456789", 100<<10)
-	if resp, body := s.do(client(t), http.MethodPut, "/echo", "long", long); resp.StatusCode != http.StatusOK || body != long {
-		t.Errorf("got %s and %d bytes", resp.Status, len(body))
+	for _, size := range []int{5 << 10, 1 << 20} {
+		t.Run(fmt.Sprint(size), func(t *testing.T) {
+			var cut atomic.Bool
+			handler := func(w http.ResponseWriter, r *http.Request) {
+				body, err := io.ReadAll(r.Body)
+				if err == nil && cut.Swap(false) {
+					panic(http.ErrAbortHandler)
+				}
+				fmt.Fprint(w, len(body))
+			}
+			origin := proxytest.NewOrigin(t, proxytest.OriginConfig{TLS: true, Handler: http.HandlerFunc(handler)})
+			first, rest := proxytest.NewProxy(t, proxytest.ProxyConfig{}), proxytest.NewProxy(t, proxytest.ProxyConfig{})
+			s := serve(t, onePool(t, "replay_buffer 10KB", first, rest), reverse(origin.URL(), ""))
+			body := strings.Repeat("x", size)
+			if resp, got := s.do(client(t), http.MethodPut, "/", "whole", body); resp.StatusCode != http.StatusOK || got != fmt.Sprint(size) {
+				t.Errorf("got %s %s", resp.Status, got)
+			}
+			s.call(http.MethodPost, "/proxy_pool/proxies/main/P1/reset-stats", nil)
+			cut.Store(true)
+			resp, got := s.do(client(t), http.MethodPut, "/", "cut", body)
+			wantStatus, wantSeen := http.StatusOK, 2
+			if size > 10<<10 {
+				wantStatus, wantSeen = http.StatusBadGateway, 1
+			}
+			if resp.StatusCode != wantStatus || origin.Seen("cut") != wantSeen {
+				t.Errorf("got %s %s, seen %d times", resp.Status, got, origin.Seen("cut"))
+			}
+		})
 	}
 }
