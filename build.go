@@ -31,7 +31,7 @@ type handout struct{ forHTTP, forHTTPS dial.Proxy }
 // makePool builds a pool and the settings of its checks.
 func (a *App) makePool(ctx caddy.Context, config *PoolConfig) (*livePool, health.Settings, error) {
 	state := a.registry.state(config.Name)
-	live := &livePool{forward: config.ForwardConfig.Over(defaultForward()), hands: make(map[string]handout)}
+	live := &livePool{forward: config.Over(defaultForward()), hands: make(map[string]handout)}
 	var err error
 	if live.trust, err = a.registry.loadTrust(ctx, &config.ForwardConfig, config.TLSTrustPoolRaw); err != nil {
 		return nil, health.Settings{}, err

@@ -3,6 +3,7 @@ package pool
 import (
 	"context"
 	"net/http"
+	"slices"
 	"sync/atomic"
 	"time"
 )
@@ -189,8 +190,8 @@ func (r *Route) prune(now int64) {
 				_ = n.conn.Close()
 			}
 		}
-		for i := len(keep) - 1; i >= 0; i-- {
-			r.idle.push(keep[i])
+		for _, c := range slices.Backward(keep) {
+			r.idle.push(c)
 		}
 	}
 	r.closeShared(func(c *standing) bool { return !c.reusable(now) })

@@ -1,0 +1,125 @@
+package proxypool
+
+import (
+	"encoding/json"
+	"net/http"
+	"time"
+
+	"github.com/caddy-proxypool/proxypool/pool"
+)
+
+// statusAnswer is the answer of status.
+type statusAnswer struct {
+	Summary   summary     `json:"summary"`
+	Proxies   []statusRow `json:"proxies"`
+	Warnings  []string    `json:"warnings,omitempty"`
+	Timestamp string      `json:"timestamp"`
+}
+
+// summary counts the active proxies by status, and the disabled ones.
+type summary struct {
+	Total        int     `json:"total"`
+	Healthy      int     `json:"healthy"`
+	Degraded     int     `json:"degraded"`
+	Down         int     `json:"down"`
+	Blocked      int     `json:"blocked"`
+	Disabled     int     `json:"disabled"`
+	TotalCostUSD float64 `json:"total_cost_usd"`
+}
+
+// statusRow is what the status tells of one proxy.
+type statusRow struct {
+	ID             string   `json:"id"`
+	Pool           string   `json:"pool"`
+	Name           string   `json:"name"`
+	Type           string   `json:"type"`
+	URL            string   `json:"url"`
+	Status         string   `json:"status"`
+	Since          *string  `json:"since"`
+	Reason         string   `json:"reason"`
+	Active         bool     `json:"active"`
+	Usable         bool     `json:"usable"`
+	BlockedFor     []string `json:"blocked_for"`
+	FailingFor     []string `json:"failing_for"`
+	Priority       int      `json:"priority"`
+	CostPerGB      float64  `json:"cost_per_gb"`
+	EstimatedCost  float64  `json:"estimated_cost"`
+	TrafficMB      float64  `json:"traffic_mb"`
+	Uptime         float64  `json:"uptime"`
+	ResponseTimeMS int64    `json:"response_time_ms"`
+	TotalRequests  int64    `json:"total_requests"`
+	FailedRequests int64    `json:"failed_requests"`
+	FailureCount   int      `json:"failure_count"`
+	LastCheck      *string  `json:"last_check"`
+	NextCheck      *string  `json:"next_check"`
+	LastSuccess    *string  `json:"last_success"`
+	LastError      string   `json:"last_error"`
+}
+
+func (s *summary) count(row *pool.Row) {
+	if !row.Active {
+		s.Disabled++
+		return
+	}
+	s.Total++
+	switch row.Status {
+	case pool.StatusHealthy:
+		s.Healthy++
+	case pool.StatusDegraded:
+		s.Degraded++
+	case pool.StatusDown:
+		s.Down++
+	case pool.StatusBlocked:
+		s.Blocked++
+	}
+}
+
+func newStatusRow(poolName string, row *pool.Row) statusRow {
+	p := row.Proxy
+	return statusRow{
+		ID: p.ID(), Pool: poolName, Name: p.Name, Type: string(p.Type), URL: p.URL,
+		Status: string(row.Status), Since: stamp(row.Since), Reason: row.Reason,
+		Active: row.Active, Usable: row.Usable,
+		BlockedFor: listOf(row.BlockedFor), FailingFor: listOf(row.FailingFor),
+		Priority: p.Priority, CostPerGB: p.CostPerGB, EstimatedCost: row.Cost.USD(),
+		TrafficMB: float64(row.BytesIn+row.BytesOut) / (1 << 20), Uptime: row.Uptime,
+		ResponseTimeMS: row.ResponseTime.Milliseconds(),
+		TotalRequests:  row.Requests, FailedRequests: row.Failed, FailureCount: row.FailureCount,
+		LastCheck: stamp(row.LastCheck), NextCheck: stamp(row.NextCheck), LastSuccess: stamp(row.LastSuccess),
+		LastError: row.LastError,
+	}
+}
+
+// explainAnswer is the answer of explain.
+type explainAnswer struct {
+	Target  string       `json:"target"`
+	Pool    string       `json:"pool"`
+	Proxies []explainRow `json:"proxies"`
+}
+
+type explainRow struct {
+	Name   string  `json:"name"`
+	Usable bool    `json:"usable"`
+	Reason string  `json:"reason"`
+	Until  *string `json:"until"`
+}
+
+// stamp is a time as the API shows it, nil where there is none.
+func stamp(t time.Time) *string {
+	if t.IsZero() {
+		return nil
+	}
+	return new(t.UTC().Format(time.RFC3339))
+}
+
+func listOf(list []string) []string {
+	if list == nil {
+		return []string{}
+	}
+	return list
+}
+
+func answerJSON(w http.ResponseWriter, answer any) error {
+	w.Header().Set("Content-Type", "application/json")
+	return json.NewEncoder(w).Encode(answer)
+}

@@ -1,0 +1,72 @@
+package pool
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net/http"
+)
+
+// adopt makes the answer's body tell us of its end, because then the connection
+// is free again and the route has proved itself, or not.
+func (a *attempt) adopt(resp *http.Response, cancel context.CancelCauseFunc) {
+	if !a.conn.Multiplexed() {
+		cancel = nil
+	}
+	body := &answerBody{ReadCloser: resp.Body, attempt: a, cancel: cancel}
+	switch resp.Body {
+	case http.NoBody:
+		body.end(io.EOF)
+	default:
+		if resp.StatusCode != http.StatusSwitchingProtocols {
+			resp.Body = body
+		}
+	}
+}
+
+// answerBody is the body of an answer on its way to the client.
+type answerBody struct {
+	io.ReadCloser
+	attempt *attempt
+	cancel  context.CancelCauseFunc
+	ended   bool
+}
+
+func (b *answerBody) Read(p []byte) (int, error) {
+	n, err := b.ReadCloser.Read(p)
+	if err != nil {
+		b.end(err)
+	}
+	return n, err
+}
+
+func (b *answerBody) Close() error {
+	err := b.ReadCloser.Close()
+	b.end(errClosed)
+	return err
+}
+
+// end notes how the answer ended, once. That it broke off is the route's
+// failure, unless the client went away.
+func (b *answerBody) end(err error) {
+	if b.ended {
+		return
+	}
+	b.ended = true
+	a := b.attempt
+	switch {
+	case errors.Is(err, io.EOF):
+		a.proxy.routeSucceeded(a.route)
+		a.conn.keepOrClose()
+	case errors.Is(err, errClosed), a.req.Context().Err() != nil:
+		a.conn.endUnread()
+	default:
+		a.proxy.State.failed.Add(1)
+		a.proxy.blameRoute(a.route, a.start, reasonBroken)
+		a.trace.Err = reasonBroken
+		a.conn.endUnread()
+	}
+	if b.cancel != nil {
+		b.cancel(nil)
+	}
+}
