@@ -123,8 +123,9 @@ func (d *Dialer) reach(ctx context.Context, c *Conn, proxyReady func()) error {
 }
 
 // tunnel makes of a connection to the proxy one to the target.
-func (d *Dialer) tunnel(ctx context.Context, c *Conn, target hostPort, proxyReady func()) (err error) {
-	if err = d.reach(ctx, c, proxyReady); err != nil {
+func (d *Dialer) tunnel(ctx context.Context, c *Conn, target hostPort, proxyReady func()) error {
+	err := d.reach(ctx, c, proxyReady)
+	if err != nil {
 		return err
 	}
 	switch d.Proxy.Scheme {

@@ -31,6 +31,7 @@ func verdictOf(t *testing.T, err error) verdict {
 
 // TestFailures has each way in which a proxy fails, with its name and blame.
 func TestFailures(t *testing.T) {
+	t.Parallel()
 	tests := []struct {
 		name  string
 		mode  proxytest.Mode

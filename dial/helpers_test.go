@@ -69,14 +69,14 @@ func (m *meter) Count(in, out int) {
 }
 
 // dialerFor makes a dialer for a proxy of proxytest, or none for nil.
-func dialerFor(t *testing.T, p *proxytest.Proxy) *dial.Dialer {
-	t.Helper()
+func dialerFor(tb testing.TB, p *proxytest.Proxy) *dial.Dialer {
+	tb.Helper()
 	if p == nil {
 		return &dial.Dialer{Proxy: dial.Proxy{Scheme: "direct"}}
 	}
 	u, err := url.Parse(p.URL())
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	d := &dial.Dialer{
 		Proxy: dial.Proxy{Scheme: u.Scheme, Addr: u.Host, HasAuth: u.User != nil, Username: u.User.Username()},
@@ -100,7 +100,7 @@ func mustOpen(t *testing.T, d *dial.Dialer, target dial.Target) *dial.HTTPConn {
 	return c
 }
 
-func newRequest(t *testing.T, ctx context.Context, method, url, body string) *http.Request {
+func newRequest(ctx context.Context, t *testing.T, method, url, body string) *http.Request {
 	t.Helper()
 	var r io.Reader
 	if body != "" {

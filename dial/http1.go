@@ -39,14 +39,14 @@ type http1Conn struct {
 }
 
 // begin1 speaks HTTP/1.1 on conn.
-func (c *HTTPConn) begin1(ctx context.Context, conn net.Conn, target hostPort) error {
+func (c *HTTPConn) begin1(ctx context.Context, conn net.Conn, target hostPort) (*HTTPConn, error) {
 	c.stream = &stream{Conn: conn, beneath: c.conn}
 	cc, err := transport1.NewClientConn(context.WithValue(ctx, streamKey{}, c.stream), schemeHTTP, target.String())
 	if err != nil {
-		return stageHTTP.fail(ctx, err)
+		return nil, stageHTTP.fail(ctx, err)
 	}
 	c.proto = &http1Conn{ClientConn: cc, stream: c.stream}
-	return nil
+	return c, nil
 }
 
 func (h *http1Conn) roundTrip(req *http.Request) (*http.Response, error) {

@@ -18,7 +18,9 @@ import (
 // nothing: only its client connections are used. What does not fit under the
 // target's limit of streams waits in the connection, because a stream is freed
 // there a moment after its answer was read.
-var transport2 = &http2.Transport{ //nolint:staticcheck // net/http's ClientConn has no Ping
+//
+//nolint:staticcheck // deprecated for net/http's ClientConn, which has no Ping
+var transport2 = &http2.Transport{
 	DisableCompression:         true,
 	MaxHeaderListSize:          maxResponseHead,
 	StrictMaxConcurrentStreams: true,
@@ -29,6 +31,8 @@ const unknownStreamLimit = 100
 
 // http2Conn carries many requests at once. It counts places itself: the
 // connection has no hook that would tell when one becomes free.
+//
+//nolint:staticcheck // see transport2
 type http2Conn struct {
 	cc     *http2.ClientConn
 	stream *stream
@@ -42,15 +46,17 @@ type http2Conn struct {
 }
 
 // begin2 speaks HTTP/2 on conn.
-func (c *HTTPConn) begin2(ctx context.Context, conn net.Conn) error {
+//
+//nolint:staticcheck // see transport2
+func (c *HTTPConn) begin2(ctx context.Context, conn net.Conn) (*HTTPConn, error) {
 	c.stream = &stream{Conn: conn, beneath: c.conn, onClosed: c.changed}
 	h := &http2Conn{stream: c.stream, owner: c, limit: unknownStreamLimit}
 	c.proto = h
 	var err error
 	if h.cc, err = transport2.NewClientConn(c.stream); err != nil {
-		return stageHTTP.fail(ctx, err)
+		return nil, stageHTTP.fail(ctx, err)
 	}
-	return nil
+	return c, nil
 }
 
 func (h *http2Conn) roundTrip(req *http.Request) (*http.Response, error) {

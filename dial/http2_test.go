@@ -69,7 +69,7 @@ func TestNotProcessed(t *testing.T) {
 			noLeaks(t)
 			c := framed(t, test.react)
 			c.Reserve()
-			_, err := c.RoundTrip(newRequest(t, t.Context(), "POST", "https://api.test/", "hello"))
+			_, err := c.RoundTrip(newRequest(t.Context(), t, "POST", "https://api.test/", "hello"))
 			if e := asSendError(t, err); e.Unsent() != test.unsent || e.FailureReason() != test.reason {
 				t.Errorf("got %s, unsent: %v (%v); want %s, %v", e.FailureReason(), e.Unsent(), err, test.reason, test.unsent)
 			}

@@ -20,6 +20,7 @@ import (
 // eachProtocol runs a test on a connection through a proxy for HTTP/1.1 and for
 // HTTP/2.
 func eachProtocol(t *testing.T, test func(t *testing.T, origin *proxytest.Origin, proxy *proxytest.Proxy, c *dial.HTTPConn)) {
+	t.Helper()
 	for _, http2 := range []bool{false, true} {
 		t.Run(map[bool]string{false: "HTTP1", true: "HTTP2"}[http2], func(t *testing.T) {
 			noLeaks(t)
@@ -32,16 +33,17 @@ func eachProtocol(t *testing.T, test func(t *testing.T, origin *proxytest.Origin
 
 func TestReuseAndOnChange(t *testing.T) {
 	eachProtocol(t, func(t *testing.T, origin *proxytest.Origin, proxy *proxytest.Proxy, c *dial.HTTPConn) {
+		t.Helper()
 		var changes atomic.Int64
 		c.OnChange(func() { changes.Add(1) })
 		for i := range 5 {
 			path := "/"
 			if i == 3 {
 				path = "/empty"
-				origin.SetHandler(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(204) }))
+				origin.SetHandler(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNoContent) }))
 			}
 			before := changes.Load()
-			do(t, c, newRequest(t, t.Context(), "GET", origin.URL()+path, ""))
+			do(t, c, newRequest(t.Context(), t, "GET", origin.URL()+path, ""))
 			eventually(t, "call of OnChange", func() bool { return changes.Load() > before })
 			if c.InFlight() != 0 || !c.Alive() {
 				t.Fatalf("after an answer: %d in flight, alive: %v", c.InFlight(), c.Alive())
@@ -61,6 +63,7 @@ func TestReuseAndOnChange(t *testing.T) {
 
 func TestOnChangeAfterDeath(t *testing.T) {
 	eachProtocol(t, func(t *testing.T, _ *proxytest.Origin, proxy *proxytest.Proxy, c *dial.HTTPConn) {
+		t.Helper()
 		proxy.MustSetMode(t, proxytest.Refuse)
 		eventually(t, "death", func() bool { return !c.Alive() })
 		called := make(chan struct{}, 8)
@@ -71,6 +74,7 @@ func TestOnChangeAfterDeath(t *testing.T) {
 
 func TestReserve(t *testing.T) {
 	eachProtocol(t, func(t *testing.T, origin *proxytest.Origin, _ *proxytest.Proxy, c *dial.HTTPConn) {
+		t.Helper()
 		if !c.Reserve() || c.InFlight() != 1 {
 			t.Fatal("no place on a fresh connection")
 		}
@@ -85,7 +89,7 @@ func TestReserve(t *testing.T) {
 			t.Fatal("a place that was given back is not free")
 		}
 		c.Release()
-		do(t, c, newRequest(t, t.Context(), "GET", origin.URL(), ""))
+		do(t, c, newRequest(t.Context(), t, "GET", origin.URL(), ""))
 	})
 }
 
@@ -94,7 +98,7 @@ func TestPlacesOnHTTP2(t *testing.T) {
 	noLeaks(t)
 	origin := proxytest.NewOrigin(t, proxytest.OriginConfig{TLS: true, HTTP2: true})
 	c := mustOpen(t, dialerFor(t, nil), targetOf(origin))
-	do(t, c, newRequest(t, t.Context(), "GET", origin.URL(), ""))
+	do(t, c, newRequest(t.Context(), t, "GET", origin.URL(), ""))
 	places := 0
 	for c.Reserve() {
 		places++
@@ -109,10 +113,11 @@ func TestPlacesOnHTTP2(t *testing.T) {
 
 func TestUnreadBodyEndsHTTP1(t *testing.T) {
 	eachProtocol(t, func(t *testing.T, origin *proxytest.Origin, _ *proxytest.Proxy, c *dial.HTTPConn) {
+		t.Helper()
 		changed := make(chan struct{}, 8)
 		c.OnChange(func() { changed <- struct{}{} })
 		c.Reserve()
-		resp, err := c.RoundTrip(newRequest(t, t.Context(), "GET", origin.URL(), ""))
+		resp, err := c.RoundTrip(newRequest(t.Context(), t, "GET", origin.URL(), ""))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -129,12 +134,13 @@ func TestUnreadBodyEndsHTTP1(t *testing.T) {
 // a byte of it may go out, and the caller must know.
 func TestClosedWhileIdle(t *testing.T) {
 	eachProtocol(t, func(t *testing.T, origin *proxytest.Origin, _ *proxytest.Proxy, c *dial.HTTPConn) {
-		do(t, c, newRequest(t, t.Context(), "GET", origin.URL(), ""))
+		t.Helper()
+		do(t, c, newRequest(t.Context(), t, "GET", origin.URL(), ""))
 		if !c.Reserve() {
 			t.Fatal("no place")
 		}
 		eventually(t, "idle connection closed", func() bool { origin.CloseIdle(); return !c.Alive() })
-		_, err := c.RoundTrip(newRequest(t, t.Context(), "POST", origin.URL(), "hello"))
+		_, err := c.RoundTrip(newRequest(t.Context(), t, "POST", origin.URL(), "hello"))
 		if e := asSendError(t, err); !e.Unsent() || e.FailureReason() != dial.ReasonConnClosed && !c.Multiplexed() {
 			t.Errorf("got %s, unsent: %v (%v); want an unsent request on a closed connection", e.FailureReason(), e.Unsent(), err)
 		}
@@ -146,6 +152,7 @@ func TestClosedWhileIdle(t *testing.T) {
 
 func TestSentIsNotUnsent(t *testing.T) {
 	eachProtocol(t, func(t *testing.T, origin *proxytest.Origin, proxy *proxytest.Proxy, c *dial.HTTPConn) {
+		t.Helper()
 		came := make(chan struct{})
 		origin.SetHandler(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 			io.Copy(io.Discard, r.Body)
@@ -154,7 +161,7 @@ func TestSentIsNotUnsent(t *testing.T) {
 		}))
 		done := make(chan error, 1)
 		c.Reserve()
-		req := newRequest(t, t.Context(), "POST", origin.URL(), "hello")
+		req := newRequest(t.Context(), t, "POST", origin.URL(), "hello")
 		go func() {
 			_, err := c.RoundTrip(req)
 			done <- err
@@ -174,7 +181,8 @@ func TestCancelRoundTrip(t *testing.T) {
 	for _, how := range []string{"cancel", "deadline", "close"} {
 		t.Run(how, func(t *testing.T) {
 			eachProtocol(t, func(t *testing.T, origin *proxytest.Origin, proxy *proxytest.Proxy, c *dial.HTTPConn) {
-				do(t, c, newRequest(t, t.Context(), "GET", origin.URL(), ""))
+				t.Helper()
+				do(t, c, newRequest(t.Context(), t, "GET", origin.URL(), ""))
 				proxy.MustSetMode(t, proxytest.Silent)
 				ctx, cancel := context.WithCancel(t.Context())
 				want := dial.ReasonCanceled
@@ -189,7 +197,7 @@ func TestCancelRoundTrip(t *testing.T) {
 				_, before := c.Bytes()
 				done := make(chan error, 1)
 				c.Reserve()
-				req := newRequest(t, ctx, "GET", origin.URL(), "")
+				req := newRequest(ctx, t, "GET", origin.URL(), "")
 				go func() {
 					_, err := c.RoundTrip(req)
 					done <- err
@@ -219,6 +227,7 @@ func TestCancelRoundTrip(t *testing.T) {
 
 func TestPing(t *testing.T) {
 	eachProtocol(t, func(t *testing.T, _ *proxytest.Origin, proxy *proxytest.Proxy, c *dial.HTTPConn) {
+		t.Helper()
 		err := c.Ping(t.Context())
 		if (err == nil) != c.Multiplexed() {
 			t.Fatalf("Ping: %v, on HTTP/2: %v", err, c.Multiplexed())
@@ -239,10 +248,11 @@ func TestPing(t *testing.T) {
 // more is closed at once, TLS saying goodbye or not.
 func TestCloseThroughFrozenProxy(t *testing.T) {
 	eachProtocol(t, func(t *testing.T, origin *proxytest.Origin, proxy *proxytest.Proxy, c *dial.HTTPConn) {
+		t.Helper()
 		proxy.MustSetMode(t, proxytest.Silent)
 		done := make(chan error, 1)
 		c.Reserve()
-		req := newRequest(t, t.Context(), "POST", origin.URL(), strings.Repeat("x", 32<<20))
+		req := newRequest(t.Context(), t, "POST", origin.URL(), strings.Repeat("x", 32<<20))
 		go func() {
 			_, err := c.RoundTrip(req)
 			done <- err
@@ -273,11 +283,11 @@ func TestUpgrade(t *testing.T) {
 			proxy := proxytest.NewProxy(t, proxytest.ProxyConfig{})
 			c := mustOpen(t, dialerFor(t, proxy), targetOf(origin))
 			c.Reserve()
-			req := newRequest(t, t.Context(), "GET", origin.URL(), "")
+			req := newRequest(t.Context(), t, "GET", origin.URL(), "")
 			req.Header.Set("Connection", "Upgrade")
 			req.Header.Set("Upgrade", "echo")
 			resp, err := c.RoundTrip(req)
-			if err != nil || resp.StatusCode != 101 {
+			if err != nil || resp.StatusCode != http.StatusSwitchingProtocols {
 				t.Fatalf("got %v, %v; want 101", resp, err)
 			}
 			body := resp.Body.(io.ReadWriteCloser)
@@ -349,7 +359,7 @@ func TestBadAnswers(t *testing.T) {
 			target := rawTarget(t, test.answer)
 			c := mustOpen(t, dialerFor(t, nil), target)
 			c.Reserve()
-			_, err := c.RoundTrip(newRequest(t, t.Context(), "POST", "http://"+target.Addr, "hello"))
+			_, err := c.RoundTrip(newRequest(t.Context(), t, "POST", "http://"+target.Addr, "hello"))
 			if e := asSendError(t, err); e.FailureReason() != test.want || e.Unsent() || e.Timeout() || len(e.Error()) > 300 {
 				t.Errorf("got %s (unsent: %v, %v), want %s", e.FailureReason(), e.Unsent(), err, test.want)
 			}

@@ -42,22 +42,22 @@ func (d *Dialer) open(ctx context.Context, c *Conn, t Target, target hostPort, p
 			return nil, err
 		}
 		h.absoluteForm, h.proxyAuth = true, d.Proxy.basicAuth()
-		return h, h.begin1(ctx, c, target)
+		return h.begin1(ctx, c, target)
 	}
 	if err := d.tunnel(ctx, c, target, proxyReady); err != nil {
 		return nil, err
 	}
 	if t.Scheme != schemeHTTPS {
-		return h, h.begin1(ctx, c, target)
+		return h.begin1(ctx, c, target)
 	}
 	secure := tls.Client(c, t.tlsConfig(target))
 	if err := secure.HandshakeContext(ctx); err != nil {
 		return nil, stageTargetTLS.fail(ctx, err)
 	}
 	if secure.ConnectionState().NegotiatedProtocol == protoHTTP2 {
-		return h, h.begin2(ctx, secure)
+		return h.begin2(ctx, secure)
 	}
-	return h, h.begin1(ctx, secure, target)
+	return h.begin1(ctx, secure, target)
 }
 
 // The names of HTTP's versions in TLS.

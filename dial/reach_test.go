@@ -23,6 +23,7 @@ const (
 // TestReach goes every way there is: each kind of proxy, with and without
 // password, to each kind of target, over IPv4 and IPv6.
 func TestReach(t *testing.T) {
+	t.Parallel()
 	for _, ipv6 := range []bool{false, true} {
 		for _, way := range []string{"http", "https", "socks5", "direct"} {
 			for _, auth := range []bool{false, true} {
@@ -86,10 +87,10 @@ func testReach(t *testing.T, way, target string, auth, ipv6 bool) {
 		t.Errorf("AbsoluteForm() = %v, want %v", c.AbsoluteForm(), wantAbsolute)
 	}
 	for i := range 3 {
-		req := newRequest(t, t.Context(), "POST", origin.URL()+"/a%2Fb?q=1", "hello")
+		req := newRequest(t.Context(), t, "POST", origin.URL()+"/a%2Fb?q=1", "hello")
 		req.Header.Set("Proxy-Authorization", "Basic of-somebody-else")
 		resp, body := do(t, c, req)
-		if want := "POST /a%2Fb?q=1 hello"; resp.StatusCode != 200 || body != want {
+		if want := "POST /a%2Fb?q=1 hello"; resp.StatusCode != http.StatusOK || body != want {
 			t.Fatalf("answer %d: %d %q, want 200 %q", i, resp.StatusCode, body, want)
 		}
 		if req.Header.Get("Proxy-Authorization") == "" || req.URL.Opaque != "" {
@@ -130,7 +131,7 @@ func TestBytesAgreeWithProxy(t *testing.T) {
 			origin := proxytest.NewOrigin(t, proxytest.OriginConfig{TLS: true})
 			proxy := proxytest.NewProxy(t, proxytest.ProxyConfig{Kind: kind})
 			c := mustOpen(t, dialerFor(t, proxy), targetOf(origin))
-			do(t, c, newRequest(t, t.Context(), "POST", origin.URL()+"/echo", strings.Repeat("x", 300_000)))
+			do(t, c, newRequest(t.Context(), t, "POST", origin.URL()+"/echo", strings.Repeat("x", 300_000)))
 			eventually(t, "equal counts", func() bool {
 				in, out := c.Bytes()
 				fromClient, toClient := proxy.Bytes()
@@ -155,7 +156,7 @@ func TestNamesResolveAtProxy(t *testing.T) {
 			target := targetOf(origin)
 			target.Addr = "api.test:443"
 			c := mustOpen(t, d, target)
-			do(t, c, newRequest(t, t.Context(), "GET", "https://api.test/", ""))
+			do(t, c, newRequest(t.Context(), t, "GET", "https://api.test/", ""))
 			if proxy.Connects("api.test:443") != 1 {
 				t.Error("the proxy was not given the name")
 			}
@@ -183,7 +184,7 @@ func TestLeftoverBehindConnectAnswer(t *testing.T) {
 		t.Fatalf("CloseWrite: %v", err)
 	}
 	resp, err := http.ReadResponse(bufio.NewReader(c), nil)
-	if err != nil || resp.StatusCode != 200 {
+	if err != nil || resp.StatusCode != http.StatusOK {
 		t.Fatalf("after what came early: %v, %v", resp, err)
 	}
 	if !c.Bare() {
@@ -197,7 +198,7 @@ func TestConnectAnswerWithLength(t *testing.T) {
 	proxy := proxytest.NewProxy(t, proxytest.ProxyConfig{})
 	proxy.MustSetMode(t, proxytest.BodyInConnect200)
 	c := mustOpen(t, dialerFor(t, proxy), targetOf(origin))
-	do(t, c, newRequest(t, t.Context(), "GET", origin.URL(), ""))
+	do(t, c, newRequest(t.Context(), t, "GET", origin.URL(), ""))
 }
 
 func TestHTTP1Only(t *testing.T) {
@@ -220,7 +221,7 @@ func TestSessionResumption(t *testing.T) {
 	var in [2]int64
 	for i := range in {
 		c := mustOpen(t, dialerFor(t, proxy), target)
-		do(t, c, newRequest(t, t.Context(), "GET", origin.URL(), ""))
+		do(t, c, newRequest(t.Context(), t, "GET", origin.URL(), ""))
 		in[i], _ = c.Bytes()
 		c.Close()
 	}

@@ -129,7 +129,7 @@ func readSOCKSReply(r io.Reader) error {
 	if _, err := io.ReadFull(r, head[:]); err != nil {
 		return err
 	}
-	length := 0
+	var length int
 	switch head[1] {
 	case socksIPv4:
 		length = 4

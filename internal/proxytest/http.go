@@ -25,7 +25,7 @@ func (s *session) serveHTTP() {
 func (s *session) serveRequest(req *http.Request, br *bufio.Reader) bool {
 	isConnect := req.Method == http.MethodConnect
 	mode := s.proxy.Mode()
-	if mode.freezes() && !(isConnect && mode == GrantThenSilent) {
+	if mode.freezes() && (!isConnect || mode != GrantThenSilent) {
 		_, _ = io.Copy(io.Discard, br)
 		return false
 	}

@@ -41,6 +41,7 @@ func get(t *testing.T, c *http.Client, o *Origin) (string, error) {
 
 // TestModes takes each kind of proxy through each mode that stops it, and back.
 func TestModes(t *testing.T) {
+	t.Parallel()
 	modes := map[string]Mode{
 		"refuse": Refuse, "reset": Reset, "silent": Silent, "grant then silent": GrantThenSilent, "backlog full": BacklogFull,
 		"garbage for TLS": TLSGarbage, "nonsense": Nonsense, "endless header": EndlessHeader, "407": Status(407), "502": Status(502),
@@ -114,7 +115,7 @@ func TestAbsoluteForm(t *testing.T) {
 	}
 	p.MustSetMode(t, Status(429))
 	resp, err := c.Get(o.URL())
-	if err != nil || resp.StatusCode != 429 || resp.Header.Get("Proxy-Status") == "" {
+	if err != nil || resp.StatusCode != http.StatusTooManyRequests || resp.Header.Get("Proxy-Status") == "" {
 		t.Fatalf("got %v, %v; want the proxy's 429", resp, err)
 	}
 	resp.Body.Close()
