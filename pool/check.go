@@ -46,8 +46,11 @@ func (p *Proxy) Visit(ctx context.Context, t *Target, req *http.Request) (status
 
 // visiting is a reserved connection for a check.
 func (p *Proxy) visiting(ctx context.Context, t *Target) (*standing, error) {
-	r := t.route(p)
+	// A free proxy's check leaves nothing behind, no route either: there may be
+	// ten thousand of them.
+	r := newRoute(p.State, t)
 	if p.Metered() {
+		r = t.route(p)
 		if conn := r.take(true, time.Now().UnixNano()); conn != nil {
 			conn.used.Store(true)
 			return conn, nil

@@ -71,16 +71,18 @@ type Pool struct {
 	state   *State
 	proxies []*Proxy // in their places
 	ranks   []*rank
+	byState map[*ProxyState]*Proxy
 }
 
 // New makes a pool over a state that other configurations may share. It changes
 // nothing in what is known of the proxies; that is for [Pool.Adopt].
 func New(config Config, state *State) *Pool {
-	pl := &Pool{Config: config, state: state}
+	pl := &Pool{Config: config, state: state, byState: make(map[*ProxyState]*Proxy, len(config.Proxies))}
 	now := time.Now()
 	for _, pc := range config.Proxies {
 		s := state.proxy(pc.Name, now)
-		pl.proxies = append(pl.proxies, &Proxy{ProxyConfig: pc, State: s, pool: pl})
+		p := &Proxy{ProxyConfig: pc, State: s, pool: pl}
+		pl.proxies, pl.byState[s] = append(pl.proxies, p), p
 	}
 	pl.ranks = rankProxies(pl.proxies)
 	// Used before it is adopted, because the servers may start before us.
@@ -137,22 +139,20 @@ func (pl *Pool) tell(e Event) {
 // which just became usable: the next request goes through p again. One
 // connection of a metered proxy stays, for its next check.
 func (pl *Pool) returnTo(p *Proxy) {
-	later := make(map[*ProxyState]int)
-	for _, other := range pl.proxies[min(p.place+1, len(pl.proxies)):] {
-		if other.Priority == p.Priority && other.CostPerGB == p.CostPerGB {
-			continue
+	now := time.Now().UnixNano()
+	pl.state.eachRoute(func(r *Route) {
+		other := pl.byState[r.state]
+		if other == nil || other.place < p.place || other.rank == p.rank || !r.standing() {
+			return
+		}
+		if back := r.target.known(p.State); back != nil && back.blocked(now) {
+			return // p cannot take over for this target
 		}
 		leave := 0
 		if other.Metered() {
 			leave = 1
 		}
-		later[other.State] = leave
-	}
-	pl.state.eachRoute(func(r *Route) {
-		leave, dearer := later[r.state]
-		if back := r.target.known(p.State); dearer && (back == nil || !back.blocked(time.Now().UnixNano())) {
-			r.closeIdle(leave)
-		}
+		r.closeIdle(leave)
 	})
 }
 

@@ -35,6 +35,9 @@ type replayBody struct {
 	moved   atomic.Int64
 }
 
+// firstKept bounds what is set aside for a body before any of it came.
+const firstKept = 64 << 10
+
 func newReplayBody(source io.ReadCloser, length, limit int64) *replayBody {
 	return &replayBody{source: source, length: length, limit: limit}
 }
@@ -113,7 +116,7 @@ func (b *replayBody) keep(p []byte) {
 		b.over, b.kept = true, nil
 	default:
 		if b.kept == nil && b.length > 0 {
-			b.kept = make([]byte, 0, min(b.length, b.limit))
+			b.kept = make([]byte, 0, min(b.length, b.limit, firstKept))
 		}
 		b.kept = append(b.kept, p...)
 	}
