@@ -59,8 +59,8 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 	if h.app, h.pool, err = loadPool(ctx, h.Pool); err != nil {
 		return err
 	}
-	if h.url, err = url.Parse(h.Target); err != nil {
-		return fmt.Errorf("target: %w", checkTarget(h.Target))
+	if h.url, err = targetURL(h.Target); err != nil {
+		return fmt.Errorf("target: %w", err)
 	}
 	if h.trust, err = h.pool.trustOf(ctx, h.app, &h.ForwardConfig); err != nil {
 		return err
@@ -69,6 +69,19 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 	h.logger = ctx.Logger()
 	h.errorLog, err = zap.NewStdLogAt(h.logger, zapcore.DebugLevel)
 	return err
+}
+
+// targetURL is the URL of a target as requests name it: without the port where
+// that is the scheme's own, because clients leave it out of Host, too.
+func targetURL(raw string) (*url.URL, error) {
+	scheme, addr, err := parseTarget(raw)
+	if err != nil {
+		return nil, err
+	}
+	if own := map[string]string{"http": ":80", "https": ":443"}[scheme]; strings.HasSuffix(addr, own) {
+		addr = strings.TrimSuffix(addr, own)
+	}
+	return &url.URL{Scheme: scheme, Host: addr}, nil
 }
 
 // trustOf is the trust of a front: its own, or its pool's.
