@@ -2,10 +2,12 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 )
 
@@ -101,30 +103,38 @@ const (
 	loadClients   = 16
 	clientTimeout = 5 * time.Second
 	healthyFor    = 3 * time.Second
-	brokenFor     = 8 * time.Second
+	brokenFor     = 7 * time.Second
+	silentFor     = 22 * time.Second // it takes connect timeouts to find a silent proxy down
 )
 
 func (r *rig) failover(ctx context.Context) error {
-	fmt.Printf("Five proxies, an origin that answers in %v, %d clients with a timeout of %v. After %v the first proxy turns into one that …\n\n", originDelay, loadClients, clientTimeout, healthyFor)
-	for _, post := range []int{0, 1024} {
-		t := table{header: []string{"GET: the first proxy", "requests", "failed", "answers broken off", "longest time without a good answer", "out of use after", "slowest request from then on"}}
-		if post > 0 {
-			t.header[0] = "POST: the first proxy"
-			t.header = append(t.header, "seen twice")
+	fmt.Printf("Five proxies, an origin that answers in %v, %d clients with a timeout of %v. After %v the first proxy turns into one that …\n"+
+		"With POST, %d more clients begin at that moment: a POST that was sent waits by rule, and so does its client.\n\n",
+		originDelay, loadClients, clientTimeout, healthyFor, loadClients)
+	header := []string{"requests", "failed", "answers broken off", "longest time without a good answer", "out of use after", "slowest request from then on"}
+	gets := table{header: append([]string{"GET: the first proxy"}, header...)}
+	posts := table{header: append(append([]string{"POST: the first proxy"}, header...), "seen twice")}
+	for _, f := range failures {
+		if !r.wanted(f.mode) {
+			continue
 		}
-		for _, f := range failures {
-			if !r.wanted(f.mode) {
-				continue
-			}
-			progress("failover: %s %s", strings.Fields(t.header[0])[0], f.mode)
-			row, err := r.failOver(ctx, f, post)
-			if err != nil {
-				return fmt.Errorf("%s: %w", f.mode, err)
-			}
-			t.add(row...)
+		progress("failover: %s", f.mode)
+		var (
+			both            sync.WaitGroup
+			get, post       []any
+			getErr, postErr error
+		)
+		both.Go(func() { get, getErr = r.failOver(ctx, f, 0) })
+		both.Go(func() { post, postErr = r.failOver(ctx, f, 1024) })
+		both.Wait()
+		if err := errors.Join(getErr, postErr); err != nil {
+			return fmt.Errorf("%s: %w", f.mode, err)
 		}
-		t.write(os.Stdout)
+		gets.add(get...)
+		posts.add(post...)
 	}
+	gets.write(os.Stdout)
+	posts.write(os.Stdout)
 	return nil
 }
 
@@ -139,11 +149,15 @@ func (r *rig) failOver(ctx context.Context, f failure, post int) ([]any, error) 
 		return nil, err
 	}
 	defer s.stop()
-	ctx, cancel := context.WithTimeout(ctx, healthyFor+brokenFor)
+	lasts := healthyFor + brokenFor
+	if f.mode.freezes() {
+		lasts = healthyFor + silentFor
+	}
+	ctx, cancel := context.WithTimeout(ctx, lasts)
 	defer cancel()
-	l := load{addr: s.caddy.front, clients: loadClients, post: post, ids: post > 0, timeout: clientTimeout}
-	finished := make(chan []sample, 1)
-	go func() { finished <- l.run(ctx) }()
+	first := load{addr: s.caddy.front, clients: loadClients, post: post, ids: post > 0, timeout: clientTimeout}
+	finished := make(chan []sample, 2)
+	go func() { finished <- first.run(ctx) }()
 	time.Sleep(healthyFor)
 	if carried := s.proxies[0].requests.Load(); carried == 0 {
 		return nil, fmt.Errorf("the first proxy carried nothing while it worked")
@@ -152,32 +166,48 @@ func (r *rig) failOver(ctx context.Context, f failure, post int) ([]any, error) 
 	if err := s.proxies[0].set(f.mode); err != nil {
 		return nil, err
 	}
+	newcomers := load{addr: s.caddy.front, post: post, ids: post > 0, timeout: clientTimeout}
+	if post > 0 {
+		newcomers.clients = loadClients
+		newcomers.lastID.Store(1 << 32) // far from those of the first
+	}
+	go func() { finished <- newcomers.run(ctx) }()
 	outAt := r.awaitOutOfUse(ctx, s.caddy)
-	samples := <-finished
+	samples := append(<-finished, <-finished...)
 
 	v := judge(samples, brokenAt, outAt)
-	failed := fmt.Sprint(v.failed)
-	if v.failed > 0 {
-		failed += " (" + v.kinds + ")"
+	if f.mode == modeBreakOff {
+		// Each had begun, though its beginning may not have left Caddy.
+		v.brokenOff += v.cutOff
+		v.failed -= v.cutOff
+		if v.failed == 0 {
+			v.kinds = ""
+		}
 	}
-	if post == 0 {
-		failed = against(failed, v.failed == 0, "0")
-	} else {
+	return v.row(f, len(samples), post > 0, outAt.Sub(brokenAt), s.origin.duplicates()), nil
+}
+
+// row is what a run's table has of it; out is negative where the proxy stayed
+// in use.
+func (v verdict) row(f failure, requests int, post bool, out time.Duration, twice int) []any {
+	failed := strings.TrimSpace(fmt.Sprint(v.failed, " ", v.kinds))
+	if post {
 		failed = against(failed, v.failed <= loadClients, fmt.Sprintf("≤ %d under way", loadClients))
+	} else {
+		failed = against(failed, v.failed == 0, "0")
 	}
 	gap := ms(v.gap)
 	if f.gap > 0 {
 		gap = against(gap, v.gap <= f.gap, "≤ "+f.gap.String())
 	}
-	row := []any{f.mode, len(samples), failed, v.brokenOff, gap, "never", "–"}
-	if !outAt.IsZero() {
-		row[5], row[6] = ms(outAt.Sub(brokenAt)), ms(v.slowestAfter)
+	row := []any{f.mode, requests, failed, v.brokenOff, gap, "never", "–"}
+	if out >= 0 {
+		row[5], row[6] = ms(out), ms(v.slowestAfter)
 	}
-	if post > 0 {
-		twice := s.origin.duplicates()
+	if post {
 		row = append(row, against(fmt.Sprint(twice), twice == 0, "0"))
 	}
-	return row, nil
+	return row
 }
 
 // awaitOutOfUse asks for the status until the first proxy is no longer used,
@@ -198,7 +228,8 @@ func (r *rig) awaitOutOfUse(ctx context.Context, c *caddyProcess) time.Time {
 // verdict is what the clients saw from the moment on in which a proxy broke.
 type verdict struct {
 	failed, brokenOff int
-	kinds             string
+	cutOff            int           // of the failed: those without an answer's first byte
+	kinds             string        // the failed ones by kind
 	gap               time.Duration // the longest time without a good answer
 	slowestAfter      time.Duration // of the requests that began once the proxy was out of use
 }
@@ -242,58 +273,10 @@ func judge(samples []sample, brokenAt, outAt time.Time) (v verdict) {
 	if kinds[timedOut] > 0 {
 		words = append(words, fmt.Sprintf("%d timed out", kinds[timedOut]))
 	}
+	v.cutOff = kinds[cutOff]
+	if words != nil {
+		words[0], words[len(words)-1] = "("+words[0], words[len(words)-1]+")"
+	}
 	v.kinds = strings.Join(words, ", ")
 	return v
-}
-
-// comeBack lets the first proxy be away for a short while.
-func (r *rig) comeBack(ctx context.Context) error {
-	const outage, after = 3 * time.Second, 16 * time.Second
-	s, err := r.newScene(ctx, originDelay)
-	if err != nil {
-		return err
-	}
-	defer s.stop()
-	ctx, cancel := context.WithTimeout(ctx, healthyFor+outage+after)
-	defer cancel()
-	l := load{addr: s.caddy.front, clients: loadClients, timeout: clientTimeout}
-	finished := make(chan []sample, 1)
-	go func() { finished <- l.run(ctx) }()
-	time.Sleep(healthyFor)
-	if err := s.proxies[0].set(modeRefuse); err != nil {
-		return err
-	}
-	brokenAt := time.Now()
-	time.Sleep(outage)
-	s.proxies[0].firstAfter.Store(0)
-	if err := s.proxies[0].set(modeOK); err != nil {
-		return err
-	}
-	backAt := time.Now()
-	for s.proxies[0].firstAfter.Load() == 0 && ctx.Err() == nil {
-		time.Sleep(10 * time.Millisecond)
-	}
-	_ = wait(ctx, 2*time.Second)
-	dearer := s.tunnels(s.proxies[1:])
-	samples := <-finished
-	v := judge(samples, brokenAt, time.Time{})
-
-	used, last := "never", "–"
-	if first := s.proxies[0].firstAfter.Load(); first != 0 {
-		took := time.Unix(0, first).Sub(backAt)
-		used = against(took.Round(10*time.Millisecond).String(), took <= 5500*time.Millisecond, "≤ 5 s and a little")
-		for _, p := range s.proxies[1:] {
-			if at := p.lastCarried.Load(); at != 0 {
-				last = max(0, time.Unix(0, at).Sub(backAt)).Round(10 * time.Millisecond).String()
-			}
-		}
-	}
-	fmt.Printf("The first proxy refuses for %v and comes back.\n\n", outage)
-	t := table{header: []string{"from its return until", ""}}
-	t.add("traffic uses it again", used)
-	t.add("the last request through a dearer one", last)
-	t.add("tunnels through dearer ones 2 s after the first use", against(fmt.Sprint(dearer), dearer == 0, "0"))
-	t.add("failed requests in the whole run", against(strings.TrimSpace(fmt.Sprint(v.failed, " ", v.kinds)), v.failed == 0, "0"))
-	t.write(os.Stdout)
-	return nil
 }

@@ -92,6 +92,27 @@ func cpuTime(pid int) (time.Duration, error) {
 	return total, nil
 }
 
+// machineTime is how long all processors together were busy with programs, or
+// taken away by other machines.
+func machineTime() (time.Duration, error) {
+	stat, err := os.ReadFile("/proc/stat")
+	if err != nil {
+		return 0, err
+	}
+	line, _, _ := strings.Cut(string(stat), "\n")
+	fields := strings.Fields(line)
+	const user, nice, system, steal = 1, 2, 3, 8
+	var total time.Duration
+	for _, i := range []int{user, nice, system, steal} {
+		ticks, err := strconv.ParseInt(fields[i], 10, 64)
+		if err != nil {
+			return 0, fmt.Errorf("reading the machine's processor time: %w", err)
+		}
+		total += time.Duration(ticks) * clockTick
+	}
+	return total, nil
+}
+
 // residentBytes is the process's resident memory, and the part of it that no
 // file backs.
 func residentBytes(pid int) (all, anonymous int64, err error) {

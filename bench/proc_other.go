@@ -17,6 +17,7 @@ func allowedCPUs() (cpuSet, error)                 { return 0, errOnlyLinux }
 func startOn(*exec.Cmd, cpuSet) error              { return errOnlyLinux }
 func restartOn(cpuSet, []string) error             { return errOnlyLinux }
 func cpuTime(int) (time.Duration, error)           { return 0, errOnlyLinux }
+func machineTime() (time.Duration, error)          { return 0, errOnlyLinux }
 func residentBytes(int) (all, anon int64, e error) { return 0, 0, errOnlyLinux }
 func openFiles(int) (int, error)                   { return 0, errOnlyLinux }
 func listenFull(string) (io.Closer, error)         { return nil, errOnlyLinux }

@@ -109,44 +109,58 @@ func (p *proxy) carried() {
 
 // set changes how the proxy behaves, standing tunnels included.
 func (p *proxy) set(m mode) error {
+	if p.currentMode() == m {
+		return nil
+	}
+	for _, t := range p.enter(m) {
+		t.cut(m == modeReset)
+	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	switch {
+	case m == modeRefuse:
+	case m == modeFullBacklog:
+		full, err := listenFull(p.addr)
+		p.backlog = full
+		return err
+	case p.ln == nil:
+		return p.listen(p.addr)
+	}
+	return nil
+}
+
+// enter takes the mode for what comes and returns the tunnels that have to end.
+func (p *proxy) enter(m mode) (ending []*tunnel) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.mode.Store(int32(m))
 	if p.backlog != nil {
 		_ = p.backlog.Close()
 		p.backlog = nil
+	}
+	if p.ln != nil && (m == modeRefuse || m == modeFullBacklog) {
+		_ = p.ln.Close()
+		p.ln = nil
 	}
 	thaw := p.thaw.Load()
 	if m.freezes() && thaw == nil {
 		frozen := make(chan struct{})
 		p.thaw.Store(&frozen)
 	}
-	p.mode.Store(int32(m))
-	if p.ln != nil && (m == modeRefuse || m == modeFullBacklog) {
-		_ = p.ln.Close()
-		p.ln = nil
+	if m.freezes() || m == modeBreakOff {
+		return nil
 	}
-	if !m.freezes() && m != modeBreakOff {
-		for _, t := range p.tunnels {
-			go t.cut(m == modeReset)
-		}
-		for conn := range p.waiting {
-			_ = conn.Close()
-		}
-		if thaw != nil {
-			close(*thaw)
-			p.thaw.Store(nil)
-		}
+	for _, t := range p.tunnels {
+		ending = append(ending, t)
 	}
-	if m == modeFullBacklog {
-		full, err := listenFull(p.addr)
-		if err != nil {
-			return err
-		}
-		p.backlog = full
-	} else if m != modeRefuse && p.ln == nil {
-		return p.listen(p.addr)
+	for conn := range p.waiting {
+		_ = conn.Close()
 	}
-	return nil
+	if thaw != nil {
+		close(*thaw)
+		p.thaw.Store(nil)
+	}
+	return ending
 }
 
 func (p *proxy) close() { _ = p.set(modeRefuse) }

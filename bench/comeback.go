@@ -1,0 +1,61 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"strings"
+	"time"
+)
+
+// comeBack lets the first proxy be away for a short while.
+func (r *rig) comeBack(ctx context.Context) error {
+	const outage, after = 3 * time.Second, 16 * time.Second
+	s, err := r.newScene(ctx, originDelay)
+	if err != nil {
+		return err
+	}
+	defer s.stop()
+	ctx, cancel := context.WithTimeout(ctx, healthyFor+outage+after)
+	defer cancel()
+	l := load{addr: s.caddy.front, clients: loadClients, timeout: clientTimeout}
+	finished := make(chan []sample, 1)
+	go func() { finished <- l.run(ctx) }()
+	time.Sleep(healthyFor)
+	if err := s.proxies[0].set(modeRefuse); err != nil {
+		return err
+	}
+	brokenAt := time.Now()
+	time.Sleep(outage)
+	s.proxies[0].firstAfter.Store(0)
+	if err := s.proxies[0].set(modeOK); err != nil {
+		return err
+	}
+	backAt := time.Now()
+	for s.proxies[0].firstAfter.Load() == 0 && ctx.Err() == nil {
+		time.Sleep(10 * time.Millisecond)
+	}
+	_ = wait(ctx, 2*time.Second)
+	dearer := s.tunnels(s.proxies[1:])
+	samples := <-finished
+	v := judge(samples, brokenAt, time.Time{})
+
+	used, last := "never", "–"
+	if first := s.proxies[0].firstAfter.Load(); first != 0 {
+		took := time.Unix(0, first).Sub(backAt)
+		used = against(took.Round(10*time.Millisecond).String(), took <= 5500*time.Millisecond, "≤ 5 s and a little")
+		for _, p := range s.proxies[1:] {
+			if at := p.lastCarried.Load(); at != 0 {
+				last = max(0, time.Unix(0, at).Sub(backAt)).Round(10 * time.Millisecond).String()
+			}
+		}
+	}
+	fmt.Printf("The first proxy refuses for %v and comes back.\n\n", outage)
+	t := table{header: []string{"from its return until", ""}}
+	t.add("traffic uses it again", used)
+	t.add("the last request through a dearer one", last)
+	t.add("tunnels through dearer ones 2 s after the first use", against(fmt.Sprint(dearer), dearer == 0, "0"))
+	t.add("failed requests in the whole run", against(strings.TrimSpace(fmt.Sprint(v.failed, " ", v.kinds)), v.failed == 0, "0"))
+	t.write(os.Stdout)
+	return nil
+}
