@@ -54,11 +54,14 @@ func (b *replayBody) view() *bodyView {
 }
 
 // rewind ends the current view, once the read that it may be in is over, and
-// reports whether another view would see the whole body.
+// reports that another view would see the whole body. Where none would, the
+// current one goes on: its attempt is the last.
 func (b *replayBody) rewind() bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.current = nil
+	if !b.over {
+		b.current = nil
+	}
 	return !b.over
 }
 
