@@ -50,11 +50,11 @@ func TestWhoseFailureAnAnswerIs(t *testing.T) {
 	}{
 		{"the connection breaks", breaks, "A:conn_reset B:ok", 0, 1},
 		{"it breaks before the request", refuses, "A:conn_closed B:ok", 0, 1},
-		{"the proxy wants a password", status(407, "Proxy-Made", "1"), "A:proxy_auth B:ok", 1, 0},
-		{"the proxy wants money", status(402, "Proxy-Made", "1"), "A:proxy_payment B:ok", 1, 0},
-		{"the proxy wants time", status(429, "Proxy-Made", "1"), "A:proxy_rate_limited B:ok", 1, 0},
-		{"the proxy refuses", status(403, "Proxy-Made", "1"), "A:proxy_answer B:ok", 0, 1},
-		{"the proxy cannot reach it", status(502, "Proxy-Made", "1"), "A:proxy_answer B:ok", 0, 1},
+		{"the proxy wants a password", proxySays(407), "A:proxy_auth B:ok", 1, 0},
+		{"the proxy wants money", proxySays(402), "A:proxy_payment B:ok", 1, 0},
+		{"the proxy wants time", proxySays(429), "A:proxy_rate_limited B:ok", 1, 0},
+		{"the proxy refuses", proxySays(403), "A:proxy_answer B:ok", 0, 1},
+		{"the proxy cannot reach it", proxySays(502), "A:proxy_answer B:ok", 0, 1},
 		{"the target's own error", status(500), "A:ok", 0, 0},
 		{"the target's own 429", status(429), "A:ok", 0, 0},
 		{"the target's own 407", status(407), "A:ok", 0, 0},
@@ -82,7 +82,7 @@ func TestWhoseFailureAnAnswerIs(t *testing.T) {
 func TestProxyAnswersTakeItDown(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		w := newWorld(t, named("A B"), nil)
-		w.fake["A"].be(behaviour{answer: status(407, "Proxy-Made", "1")})
+		w.fake["A"].be(behaviour{answer: proxySays(407)})
 		for range 3 {
 			w.pass(time.Second)
 			w.getFrom("api.example.com:80")

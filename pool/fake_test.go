@@ -298,6 +298,13 @@ func (c *fakeConn) respond(code int, body io.Reader, header ...string) *http.Res
 	return resp
 }
 
+// proxySays is an answer of the proxy in the target's place, which sees nothing.
+func proxySays(code int) func(*fakeConn, *http.Request) (*http.Response, error) {
+	return func(c *fakeConn, _ *http.Request) (*http.Response, error) {
+		return c.respond(code, strings.NewReader(""), "Proxy-Made", "1"), nil
+	}
+}
+
 // after is an answer that takes its time.
 func after(d time.Duration, then func(*fakeConn, *http.Request) (*http.Response, error)) func(*fakeConn, *http.Request) (*http.Response, error) {
 	return func(c *fakeConn, req *http.Request) (*http.Response, error) {
