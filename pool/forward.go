@@ -166,12 +166,12 @@ func (x *exchange) passOverdue(first *Proxy, now int64) *Proxy {
 	for p := first; ; {
 		seen.add(p.place)
 		following := x.pool.choose(x.target, &seen, now)
-		if following == nil {
-			return first
-		}
 		delay, never := x.opts.hedgeDelay(p, following)
-		if never || x.pending(p, now) <= delay {
+		switch {
+		case never || x.pending(p, now) <= delay:
 			return p
+		case following == nil:
+			return first
 		}
 		p = following
 	}
