@@ -44,6 +44,7 @@ func TestReach(t *testing.T) {
 var kinds = map[string]proxytest.Kind{"http": proxytest.HTTP, "https": proxytest.HTTPS, "socks5": proxytest.SOCKS5}
 
 func testReach(t *testing.T, way, target string, auth, ipv6 bool) {
+	t.Helper()
 	var mu sync.Mutex
 	var leaked []string
 	origin := proxytest.NewOrigin(t, proxytest.OriginConfig{
