@@ -34,7 +34,10 @@ type connect struct {
 	err     error
 }
 
-var errUnclaimed = errors.New("the connection ended before it was used")
+var (
+	errUnclaimed error = &plainError{reason: "conn_closed"} // ended before it was used
+	errTaken           = errors.New("others have taken all of the connection")
+)
 
 // connect starts a connection over the route, or joins one that is under way
 // where the target is known to take many requests on one. wake is told when it
@@ -97,8 +100,10 @@ func (c *connect) stood(raw Conn) *standing {
 	}
 	conn := &standing{Conn: raw, route: r, identity: p.Identity, keep: c.keep}
 	conn.born.Store(now.UnixNano())
+	if !c.http1 {
+		r.target.h2.Store(raw.Multiplexed())
+	}
 	if raw.Multiplexed() {
-		r.target.h2.Store(true)
 		conn.idleFrom.Store(now.UnixNano())
 		r.share(conn)
 	}
@@ -140,22 +145,30 @@ func (c *connect) join(wake chan<- struct{}) bool {
 }
 
 // result is what came of it; over is false while it is under way. The
-// connection is reserved for its caller; one of HTTP/1.1 is given out once.
+// connection is reserved for its caller; it is errTaken where the others who
+// waited left no place on it, as one of HTTP/1.1 is given out once.
 func (c *connect) result() (conn *standing, over bool, err error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.conn == nil {
+		if c.claimed {
+			return nil, true, errTaken
+		}
 		return nil, c.over, c.err
 	}
 	conn, c.claimed = c.conn, true
 	if !conn.Multiplexed() {
 		c.conn = nil
 	}
-	if !conn.Reserve() {
+	switch {
+	case conn.Reserve():
+		conn.idleFrom.Store(0)
+		return conn, true, nil
+	case conn.Alive():
+		return nil, true, errTaken
+	default:
 		return nil, true, errUnclaimed
 	}
-	conn.idleFrom.Store(0)
-	return conn, true, nil
 }
 
 // failure is why it failed, nil where it stands or is under way.

@@ -47,7 +47,7 @@ type exchange struct {
 
 	tried  places
 	count  int    // proxies tried
-	repeat *Proxy // had closed a kept connection: once more, on a fresh one
+	repeat *Proxy // once more, on a fresh connection
 	fault  error  // the last failure, as the client is told it
 	held   []*heldAnswer
 }

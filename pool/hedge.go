@@ -1,6 +1,7 @@
 package pool
 
 import (
+	"errors"
 	"time"
 )
 
@@ -15,7 +16,7 @@ type race struct {
 
 // due reports whether it is time for the next proxy.
 func (r *race) due(x *exchange) bool {
-	if len(r.running) == 0 {
+	if len(r.running) == 0 || x.repeat != nil {
 		return true
 	}
 	left, never := r.untilNext(x)
@@ -62,8 +63,12 @@ func (r *race) won(x *exchange) (*Proxy, *standing) {
 			x.trace.Connect = time.Since(c.start)
 			return c.proxy, conn
 		}
-		x.connectFailed(c, err)
 		r.exhausted = false
+		if errors.Is(err, errTaken) {
+			x.repeat = c.proxy
+			continue
+		}
+		x.connectFailed(c, err)
 	}
 	return nil, nil
 }
