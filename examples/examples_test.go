@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/caddyserver/caddy/v2"
@@ -42,6 +43,32 @@ func TestExamples(t *testing.T) {
 			}
 			if !bytes.Equal(caddyfile.Format(input), input) {
 				t.Error(`not formatted, expected what "caddy fmt" writes`)
+			}
+			if err := caddy.Validate(configAway(t, adapted)); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+}
+
+// TestReadmes validates the Caddyfiles in the READMEs that stand for themselves.
+func TestReadmes(t *testing.T) {
+	t.Setenv("RES_PASS", "secret")
+	for _, path := range []string{"../README.md", "../README.fa.md"} {
+		t.Run(filepath.Base(path), func(t *testing.T) {
+			text, err := os.ReadFile(path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			const fence = "```"
+			_, after, found := strings.Cut(string(text), fence+"caddyfile\n{\n")
+			block, _, closed := strings.Cut(after, fence)
+			if !found || !closed {
+				t.Fatal("expected a Caddyfile")
+			}
+			adapted, _, err := caddyconfig.GetAdapter("caddyfile").Adapt([]byte("{\n"+block), nil)
+			if err != nil {
+				t.Fatal(err)
 			}
 			if err := caddy.Validate(configAway(t, adapted)); err != nil {
 				t.Error(err)
