@@ -64,6 +64,13 @@ func failureReason(err error) string {
 	}
 }
 
+// unsent reports whether certainly nothing of the request was written, or
+// processed.
+func unsent(err error) bool {
+	var fault SendFault
+	return errors.As(err, &fault) && fault.Unsent()
+}
+
 func isTimeout(err error) bool {
 	var t interface{ Timeout() bool }
 	return errors.As(err, &t) && t.Timeout()

@@ -49,6 +49,7 @@ type exchange struct {
 	count  int    // proxies tried
 	repeat *Proxy // once more, on a fresh connection
 	fault  error  // the last failure, as the client is told it
+	wrote  bool   // some of the request may have gone out
 	held   []*heldAnswer
 }
 
@@ -234,6 +235,7 @@ func (a *attempt) outgoing() (*http.Request, context.CancelCauseFunc) {
 // failed says what went wrong with a send, and whose failure it is.
 func (a *attempt) failed(err error) error {
 	reason := failureReason(err)
+	a.wrote = a.wrote || !unsent(err)
 	if !a.conn.Multiplexed() || !a.conn.Alive() || errors.Is(err, errSilent) {
 		a.conn.discard()
 	} else {
@@ -303,6 +305,7 @@ func (a *attempt) proxyAnswered(resp *http.Response) error {
 		a.proxy.blameRoute(a.route, a.start, reason)
 	}
 	a.fault = &answerError{reason: reason, status: resp.StatusCode}
+	a.wrote = a.wrote || !unsent(a.fault)
 	return a.fault
 }
 
@@ -312,11 +315,10 @@ func (x *exchange) mayRepeat(err error) bool {
 	if x.body != nil && !x.body.rewind() {
 		return false
 	}
-	var fault SendFault
 	switch {
 	case errors.Is(err, errClientGone), errors.Is(err, errTargetSlow):
 		return false
-	case errors.Is(err, errBlocked), errors.As(err, &fault) && fault.Unsent():
+	case errors.Is(err, errBlocked), unsent(err):
 		return true
 	default:
 		return idempotent(x.req) || x.opts.RetryUnsafe

@@ -142,16 +142,14 @@ func (x *exchange) noneLeft() error {
 // asError is what the client is told of the last failure.
 func (x *exchange) asError(err error) *Error {
 	var tooLarge *http.MaxBytesError
-	var fault SendFault
-	e := &Error{Status: http.StatusBadGateway, Reason: failureReason(err), Err: err}
-	e.Unsent = errors.As(err, &fault) && fault.Unsent()
+	e := &Error{Status: http.StatusBadGateway, Reason: failureReason(err), Err: err, Unsent: !x.wrote}
 	switch {
 	case errors.As(err, &tooLarge):
 		e.Status = http.StatusRequestEntityTooLarge
 	case errors.Is(err, errClientGone), errors.Is(err, context.Canceled):
 		e.Status = 499 // as Caddy logs it
 	case errors.Is(err, errNoProxy):
-		e.Status, e.Unsent = http.StatusServiceUnavailable, true
+		e.Status = http.StatusServiceUnavailable
 		e.RetryAfter = x.pool.retryAfter(x.target, time.Now())
 	case isTimeout(err):
 		e.Status = http.StatusGatewayTimeout
