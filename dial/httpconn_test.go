@@ -72,6 +72,22 @@ func TestOnChangeAfterDeath(t *testing.T) {
 	})
 }
 
+// TestCloseFromOnChange is what a pool does with a connection that died.
+func TestCloseFromOnChange(t *testing.T) {
+	eachProtocol(t, func(t *testing.T, _ *proxytest.Origin, proxy *proxytest.Proxy, c *dial.HTTPConn) {
+		t.Helper()
+		called := make(chan struct{}, 8)
+		c.OnChange(func() {
+			if !c.Alive() {
+				c.Close()
+				called <- struct{}{}
+			}
+		})
+		proxy.MustSetMode(t, proxytest.Refuse)
+		<-called
+	})
+}
+
 func TestReserve(t *testing.T) {
 	eachProtocol(t, func(t *testing.T, origin *proxytest.Origin, _ *proxytest.Proxy, c *dial.HTTPConn) {
 		t.Helper()

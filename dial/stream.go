@@ -4,7 +4,6 @@ import (
 	"crypto/tls"
 	"errors"
 	"net"
-	"sync"
 	"sync/atomic"
 )
 
@@ -21,7 +20,6 @@ type stream struct {
 	writes atomic.Int64 // begun, before anything of them is written
 	sealed atomic.Bool
 
-	closing  sync.Once
 	closed   atomic.Bool
 	onClosed func() // set before use; nil for nobody
 }
@@ -47,15 +45,16 @@ func (s *stream) seal(began int64) bool {
 }
 
 // Close closes the connection, at once also where the other side takes nothing.
-func (s *stream) Close() (err error) {
-	s.closing.Do(func() {
-		s.sealed.Store(true)
-		s.closed.Store(true)
-		err = closeWithin(s.Conn, s.beneath.wire)
-		if s.onClosed != nil {
-			s.onClosed()
-		}
-	})
+// Who is told of it may close it again.
+func (s *stream) Close() error {
+	s.sealed.Store(true)
+	if !s.closed.CompareAndSwap(false, true) {
+		return nil
+	}
+	err := closeWithin(s.Conn, s.beneath.wire)
+	if s.onClosed != nil {
+		s.onClosed()
+	}
 	return err
 }
 
