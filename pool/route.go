@@ -40,7 +40,7 @@ type Route struct {
 	retry     time.Duration // until the next probe, doubling
 	recovered time.Time     // when it last stopped failing
 	joined    *connect      // under way, for all who want HTTP/2
-	probing   *probe
+	probe     *probe        // the last one, for requests that fell silent
 }
 
 func newRoute(s *ProxyState, t *Target) *Route { return &Route{state: s, target: t} }

@@ -16,9 +16,10 @@ type watch struct {
 	state     atomic.Int32
 	cause     error // why it was interrupted; set before state is
 
-	next  time.Duration // of quiet, until the next probe
-	stood bool          // the last probe found the route alive
-	dead  bool          // it did not, and this request can only wait on
+	next   time.Duration // of quiet, until the next probe
+	probed time.Time     // when the last one was over
+	stood  bool          // it found the route alive
+	dead   bool          // it did not, and this request can only wait on
 }
 
 const (
@@ -52,9 +53,17 @@ func (w *watch) quietSince() time.Time {
 	return w.a.start
 }
 
+// quiet is for how long nothing has moved. A slow client is no silence.
+func (w *watch) quiet(now time.Time) time.Duration {
+	if b := w.a.body; b != nil && b.waiting.Load() {
+		return 0
+	}
+	return now.Sub(w.quietSince())
+}
+
 // untilDue is the time to whatever is due first.
 func (w *watch) untilDue(now time.Time) time.Duration {
-	quiet := now.Sub(w.quietSince())
+	quiet := w.quiet(now)
 	left := w.next - quiet
 	if limit := w.a.opts.ResponseTimeout; limit > 0 && (w.dead || limit-quiet < left) {
 		left = limit - quiet
@@ -67,14 +76,12 @@ func (w *watch) untilDue(now time.Time) time.Duration {
 // fire looks whether something is due, does it, and comes back later.
 func (w *watch) fire() {
 	now := time.Now()
-	quiet := now.Sub(w.quietSince())
+	quiet := w.quiet(now)
 	limit := w.a.opts.ResponseTimeout
 	b := w.a.body
 	switch {
 	case w.state.Load() != watching:
 		return
-	case b != nil && b.waiting.Load():
-		// The client is slow, nobody else.
 	case limit > 0 && quiet >= limit && (b == nil || b.sent.Load()):
 		w.end(w.timedOut())
 		return
@@ -99,7 +106,12 @@ func (w *watch) timedOut() error {
 func (w *watch) probe() {
 	a := w.a
 	w.next *= 2
-	w.stood = a.route.stands(a)
+	since := w.quietSince()
+	if w.probed.After(since) {
+		since = w.probed
+	}
+	w.stood = a.route.stands(a, since)
+	w.probed = time.Now()
 	if w.stood || w.state.Load() != watching {
 		return
 	}
@@ -120,29 +132,38 @@ func (w *watch) end(cause error) {
 
 // probe is one test of a route, for all whose requests wait on it.
 type probe struct {
+	began time.Time
 	done  chan struct{}
 	stood bool
 }
 
-// stands reports whether the route is alive. One probe is made at a time, and
-// all who ask meanwhile share its verdict.
-func (r *Route) stands(a *attempt) bool {
+// tells reports whether the probe has, or will have, something to tell to a
+// request that is quiet since then.
+func (p *probe) tells(since time.Time) bool {
+	select {
+	case <-p.done:
+		return p.began.After(since)
+	default:
+		return true
+	}
+}
+
+// stands reports whether the route is alive. One probe is made for all who ask
+// while it is under way, or whose request was quiet already when it began.
+func (r *Route) stands(a *attempt, since time.Time) bool {
 	r.mu.Lock()
-	if p := r.probing; p != nil {
+	if p := r.probe; p != nil && p.tells(since) {
 		r.mu.Unlock()
 		<-p.done
 		return p.stood
 	}
-	p := &probe{done: make(chan struct{})}
-	r.probing = p
+	p := &probe{began: time.Now(), done: make(chan struct{})}
+	r.probe = p
 	r.mu.Unlock()
 
 	r.suspect.Store(true)
 	p.stood = a.test()
 	r.suspect.Store(false)
-	r.mu.Lock()
-	r.probing = nil
-	r.mu.Unlock()
 	if !p.stood {
 		r.closeIdle(0)
 	}
