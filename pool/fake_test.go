@@ -337,7 +337,7 @@ func breaks(c *fakeConn, req *http.Request) (*http.Response, error) {
 }
 
 // refuses breaks before a byte of the request was written.
-func refuses(*fakeConn, *http.Request) (*http.Response, error) { return nil, unsent }
+func refuses(*fakeConn, *http.Request) (*http.Response, error) { return nil, notWritten }
 
 // breaksOff answers half of its body.
 func breaksOff(c *fakeConn, req *http.Request) (*http.Response, error) {
@@ -408,11 +408,11 @@ func (f *sendFault) FailureReason() string { return f.reason }
 func (f *sendFault) Timeout() bool         { return f.timeout }
 
 var (
-	refused   = &fault{reason: "dial_refused", proxy: true}
-	noTunnel  = &fault{reason: "tunnel_refused"}
-	reset     = &sendFault{reason: "conn_reset"}
-	closedErr = &sendFault{reason: "conn_closed"}
-	unsent    = &sendFault{reason: "conn_closed", unsent: true}
+	refused    = &fault{reason: "dial_refused", proxy: true}
+	noTunnel   = &fault{reason: "tunnel_refused"}
+	reset      = &sendFault{reason: "conn_reset"}
+	closedErr  = &sendFault{reason: "conn_closed"}
+	notWritten = &sendFault{reason: "conn_closed", unsent: true}
 )
 
 // slowReader gives its parts one by one, with a pause before each.
