@@ -1,6 +1,7 @@
 package pool
 
 import (
+	"errors"
 	"net/http"
 	"strconv"
 	"strings"
@@ -98,7 +99,7 @@ func (r *BlockRule) length(resp *http.Response, now time.Time) time.Duration {
 }
 
 func retryAfter(value string, now time.Time) (time.Duration, bool) {
-	if seconds, err := strconv.ParseInt(value, 10, 64); err == nil {
+	if seconds, err := strconv.ParseInt(value, 10, 64); err == nil || errors.Is(err, strconv.ErrRange) {
 		// Bounded before it is multiplied, or a large one would overflow.
 		return time.Duration(min(max(seconds, 0), int64(maxBlock/time.Second))) * time.Second, true
 	}
