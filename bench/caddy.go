@@ -210,12 +210,18 @@ func (c *caddyProcess) status(ctx context.Context) ([]proxyRow, error) {
 
 // freeAddrs are addresses on 127.0.0.1 that nobody listens on.
 func freeAddrs(n int) (addrs []string, err error) {
+	var listeners []net.Listener
+	defer func() {
+		for _, ln := range listeners {
+			_ = ln.Close()
+		}
+	}()
 	for range n {
 		ln, err := net.Listen("tcp", "127.0.0.1:0")
 		if err != nil {
 			return nil, err
 		}
-		defer ln.Close()
+		listeners = append(listeners, ln)
 		addrs = append(addrs, ln.Addr().String())
 	}
 	return addrs, nil

@@ -11,13 +11,11 @@ import (
 	"errors"
 	"flag"
 	"fmt"
-	"math/bits"
 	"os"
 	"os/signal"
 	"path/filepath"
 	"runtime"
 	"slices"
-	"strconv"
 	"strings"
 	"syscall"
 	"time"
@@ -30,6 +28,7 @@ type rig struct {
 	short     bool
 	plain     bool
 	modes     []string
+	pin       bool
 	caddyCPUs cpuSet // 0: any
 }
 
@@ -61,7 +60,7 @@ func run() error {
 	r := &rig{}
 	only := flag.String("only", strings.Join(names, ","), "the parts to run")
 	modes := flag.String("modes", "", "failover: only proxies that fail in ways whose names contain one of these words")
-	pin := flag.Bool("pin", true, "give Caddy one half of the processors and all else the other")
+	flag.BoolVar(&r.pin, "pin", true, "throughput: give Caddy one half of the processors and all else the other")
 	serve := flag.String("serve", "", "for the program itself: serve with the certificates in this directory")
 	flag.StringVar(&r.caddy, "caddy", ".build/caddy", "Caddy with this module")
 	flag.BoolVar(&r.short, "short", false, "fewer and shorter rounds: a look, not a measurement")
@@ -77,8 +76,10 @@ func run() error {
 			return fmt.Errorf("there is no part %q; there are %s", name, strings.Join(names, ", "))
 		}
 	}
-	if err := r.choosePlace(*pin); err != nil {
-		return err
+	if word := os.Getenv(cpusVariable); word != "" {
+		if err := r.inheritCPUs(word); err != nil {
+			return err
+		}
 	}
 	var err error
 	if r.caddy, err = filepath.Abs(r.caddy); err != nil {
@@ -96,8 +97,15 @@ func run() error {
 	ctx, cancel := context.WithTimeout(ctx, 30*time.Minute)
 	defer cancel()
 
+	if r.caddyCPUs != 0 {
+		return r.throughput(ctx)
+	}
+	return r.runParts(ctx, chosen)
+}
+
+func (r *rig) runParts(ctx context.Context, chosen []string) error {
 	began := time.Now()
-	fmt.Printf("%s, %s/%s, %d processors%s, %s\n\n", runtime.Version(), runtime.GOOS, runtime.GOARCH, totalCPUs(), r.place(), began.UTC().Format(time.DateOnly))
+	fmt.Printf("%s, %s/%s, %d processors, %s\n\n", runtime.Version(), runtime.GOOS, runtime.GOARCH, runtime.NumCPU(), began.UTC().Format(time.DateOnly))
 	var failed []error
 	for _, part := range parts {
 		if !slices.Contains(chosen, part.name) || ctx.Err() != nil {
@@ -111,57 +119,6 @@ func run() error {
 	}
 	fmt.Printf("Took %v.\n", time.Since(began).Round(time.Second))
 	return errors.Join(append(failed, ctx.Err())...)
-}
-
-// The program starts itself again to move to its half of the processors, and
-// leaves word here of which there were.
-const cpusVariable = "BENCH_CPUS"
-
-// choosePlace divides the processors between Caddy and all else.
-func (r *rig) choosePlace(pin bool) error {
-	if word := os.Getenv(cpusVariable); word != "" {
-		all, err := strconv.ParseUint(word, 16, 64)
-		r.caddyCPUs, _ = divide(cpuSet(all))
-		return err
-	}
-	all, err := allowedCPUs()
-	if err != nil {
-		return err
-	}
-	if !pin || bits.OnesCount64(uint64(all)) < 2 {
-		return nil
-	}
-	_, others := divide(all)
-	return restartOn(others, append(os.Environ(), fmt.Sprintf("%s=%x", cpusVariable, uint64(all))))
-}
-
-// divide gives the lower half of the processors to the first.
-func divide(all cpuSet) (first, second cpuSet) {
-	half := bits.OnesCount64(uint64(all)) / 2
-	for i := range 64 {
-		if bit := all & (1 << i); bit != 0 {
-			if bits.OnesCount64(uint64(first)) < half {
-				first |= bit
-			} else {
-				second |= bit
-			}
-		}
-	}
-	return first, second
-}
-
-func (r *rig) place() string {
-	if r.caddyCPUs == 0 {
-		return ""
-	}
-	return fmt.Sprintf(" (%d of them for Caddy alone)", bits.OnesCount64(uint64(r.caddyCPUs)))
-}
-
-func totalCPUs() int {
-	if all, err := strconv.ParseUint(os.Getenv(cpusVariable), 16, 64); err == nil {
-		return bits.OnesCount64(all)
-	}
-	return runtime.NumCPU()
 }
 
 // wait pauses, and tells whether there is still time.

@@ -55,19 +55,6 @@ func startOn(cmd *exec.Cmd, set cpuSet) error {
 	return errors.Join(err, pinThread(own))
 }
 
-// restartOn replaces this program by itself, bound to the processors.
-func restartOn(set cpuSet, environ []string) error {
-	self, err := os.Executable()
-	if err != nil {
-		return err
-	}
-	runtime.LockOSThread()
-	if err := pinThread(set); err != nil {
-		return err
-	}
-	return syscall.Exec(self, os.Args, environ)
-}
-
 // clockTick is the unit of the times in /proc/<pid>/stat, USER_HZ, which is
 // 100 wherever Go runs on Linux.
 const clockTick = 10 * time.Millisecond
@@ -168,7 +155,7 @@ func listenFull(addr string) (io.Closer, error) {
 	for range 8 {
 		conn, err := net.DialTimeout("tcp", addr, 50*time.Millisecond)
 		if err != nil {
-			return l, nil
+			return l, nil //nolint:nilerr // that nobody can connect is what is wanted
 		}
 		l.fillers = append(l.fillers, conn)
 	}

@@ -15,7 +15,6 @@ var errOnlyLinux = errors.New("the benchmark reads /proc and needs Linux")
 
 func allowedCPUs() (cpuSet, error)                 { return 0, errOnlyLinux }
 func startOn(*exec.Cmd, cpuSet) error              { return errOnlyLinux }
-func restartOn(cpuSet, []string) error             { return errOnlyLinux }
 func cpuTime(int) (time.Duration, error)           { return 0, errOnlyLinux }
 func machineTime() (time.Duration, error)          { return 0, errOnlyLinux }
 func residentBytes(int) (all, anon int64, e error) { return 0, 0, errOnlyLinux }

@@ -5,7 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"slices"
+	"strings"
 	"time"
 )
 
@@ -46,12 +46,13 @@ const tuned = "Caddy tuned"
 
 // poolOf is the body of the global option for proxies in their order.
 func (r *rig) poolOf(check string, proxies ...string) string {
-	text := "pool {\n"
+	var b strings.Builder
+	b.WriteString("pool {\n")
 	for i, addr := range proxies {
-		text += fmt.Sprintf("\tproxy Proxy-%d http://%s {\n\t\tpriority %d\n\t}\n", i+1, addr, 10*(i+1))
+		fmt.Fprintf(&b, "\tproxy Proxy-%d http://%s {\n\t\tpriority %d\n\t}\n", i+1, addr, 10*(i+1))
 	}
-	text += "\ttls_trust_pool file " + filepath.Join(r.dir, "ca.pem") + "\n"
-	return text + "\thealth_check {\n\t\turl " + check + "\n\t}\n}\n"
+	fmt.Fprintf(&b, "\ttls_trust_pool file %s\n\thealth_check {\n\t\turl %s\n\t}\n}\n", filepath.Join(r.dir, "ca.pem"), check)
+	return b.String()
 }
 
 func (r *rig) reverseProxy(origin, proxy, more string) site {
@@ -82,7 +83,7 @@ func (r *rig) variants(p *peers) []*variant {
 	return list
 }
 
-func (r *rig) throughput(ctx context.Context) error {
+func (r *rig) measureThroughput(ctx context.Context) error {
 	p, err := r.startPeers()
 	if err != nil {
 		return err
@@ -144,101 +145,6 @@ func (r *rig) throughput(ctx context.Context) error {
 	}
 	memory.write(os.Stdout)
 	return nil
-}
-
-// meter measures, and looks out for what else runs on the machine.
-type meter struct {
-	warmUp, window time.Duration
-	ours           []int // processes beside the Caddy that is measured
-	repeats        int   // how many more windows may be repeated
-	foreign        []float64
-}
-
-// disturbed is the share of the machine that other programs may take before a
-// window is repeated.
-const disturbed = 0.10
-
-// measure returns the least disturbed of up to three windows.
-func (t *meter) measure(ctx context.Context, c *caddyProcess, w workload) (best measurement, err error) {
-	for try := range 3 {
-		m, err := t.once(ctx, c, w)
-		if err != nil {
-			return m, err
-		}
-		if try == 0 || m.foreign < best.foreign {
-			best = m
-		}
-		if best.foreign <= disturbed || t.repeats == 0 {
-			break
-		}
-		t.repeats--
-	}
-	t.foreign = append(t.foreign, best.foreign)
-	return best, nil
-}
-
-func (t *meter) once(ctx context.Context, c *caddyProcess, w workload) (m measurement, err error) {
-	ctx, cancel := context.WithTimeout(ctx, t.warmUp+t.window+20*time.Millisecond)
-	defer cancel()
-	l := load{addr: c.front, clients: w.clients, post: w.post}
-	finished := make(chan []sample, 1)
-	go func() { finished <- l.run(ctx) }()
-	time.Sleep(t.warmUp)
-	before, err := t.look(c)
-	if err != nil {
-		return m, err
-	}
-	time.Sleep(t.window)
-	after, err := t.look(c)
-	if err != nil {
-		return m, err
-	}
-
-	var took []time.Duration
-	for _, s := range <-finished {
-		switch {
-		case s.end.Before(before.at) || s.end.After(after.at):
-		case s.outcome != good:
-			m.failed++
-		default:
-			took = append(took, s.took())
-		}
-	}
-	if len(took) == 0 {
-		return m, fmt.Errorf("no request was answered (%d failed)", m.failed)
-	}
-	slices.Sort(took)
-	elapsed := after.at.Sub(before.at)
-	m.perSecond = float64(len(took)) / elapsed.Seconds()
-	m.p50, m.p99 = percentile(took, 0.50), percentile(took, 0.99)
-	m.cpu = (after.caddy - before.caddy) / time.Duration(len(took))
-	m.foreign = max(0, float64(after.others-before.others)/float64(elapsed)/float64(totalCPUs()))
-	return m, nil
-}
-
-// clocks are the processor times at one moment.
-type clocks struct {
-	at            time.Time
-	caddy, others time.Duration
-}
-
-func (t *meter) look(c *caddyProcess) (now clocks, err error) {
-	now.at = time.Now()
-	if now.others, err = machineTime(); err != nil {
-		return now, err
-	}
-	if now.caddy, err = cpuTime(c.pid()); err != nil {
-		return now, err
-	}
-	now.others -= now.caddy
-	for _, pid := range t.ours {
-		spent, err := cpuTime(pid)
-		if err != nil {
-			return now, err
-		}
-		now.others -= spent
-	}
-	return now, nil
 }
 
 // medianOf is the median of a figure over a variant's rounds.

@@ -1,0 +1,72 @@
+package main
+
+import (
+	"context"
+	"time"
+)
+
+// scene is Caddy with five proxies, which can fail, before an origin that
+// answers in a while. Origin and proxies live in this process, so that they
+// can be told to change and asked what they saw.
+type scene struct {
+	origin  *origin
+	proxies []*proxy
+	caddy   *caddyProcess
+	site    site
+}
+
+func (r *rig) newScene(ctx context.Context, delay time.Duration) (*scene, error) {
+	config, err := serverTLS(r.dir, "http/1.1")
+	if err != nil {
+		return nil, err
+	}
+	s := &scene{}
+	if s.origin, err = startOrigin(config, delay); err != nil {
+		return nil, err
+	}
+	var addrs []string
+	for range 5 {
+		p, err := startProxy()
+		if err != nil {
+			s.stop()
+			return nil, err
+		}
+		s.proxies = append(s.proxies, p)
+		addrs = append(addrs, p.addr)
+	}
+	s.origin.setCarrier(func(remote string) *tunnel {
+		for _, p := range s.proxies {
+			if t := p.find(remote); t != nil {
+				return t
+			}
+		}
+		return nil
+	})
+	s.site = site{pool: r.poolOf("https://"+s.origin.addr()+checkPath, addrs...), body: "proxy_pool https://" + s.origin.addr() + "\n"}
+	if r.plain {
+		s.site = r.reverseProxy(s.origin.addr(), addrs[0], "")
+	}
+	if s.caddy, err = r.startCaddy(ctx, r.caddy, s.site); err != nil {
+		s.stop()
+		return nil, err
+	}
+	return s, nil
+}
+
+func (s *scene) stop() {
+	if s.caddy != nil {
+		s.caddy.stop()
+	}
+	for _, p := range s.proxies {
+		p.close()
+	}
+	s.origin.close()
+}
+
+// tunnels is how many stand at all proxies but the first.
+func (s *scene) tunnels(proxies []*proxy) (n int) {
+	for _, p := range proxies {
+		n += p.standing()
+	}
+	return n
+}
