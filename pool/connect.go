@@ -164,7 +164,7 @@ func (c *connect) result() (conn *standing, over bool, err error) {
 	case conn.Reserve():
 		conn.idleFrom.Store(0)
 		return conn, true, nil
-	case conn.Alive():
+	case conn.Alive() && conn.InFlight() > 0:
 		return nil, true, errTaken
 	default:
 		return nil, true, errUnclaimed
