@@ -139,13 +139,16 @@ func (pl *Pool) tell(e Event) {
 // which just became usable: the next request goes through p again. One
 // connection of a metered proxy stays, for its next check.
 func (pl *Pool) returnTo(p *Proxy) {
+	if !p.usable() {
+		return
+	}
 	now := time.Now().UnixNano()
 	pl.state.eachRoute(func(r *Route) {
 		other := pl.byState[r.state]
-		if other == nil || other.place < p.place || other.rank == p.rank || !r.standing() {
+		if other == nil || other.place < p.place || other.rank == p.rank {
 			return
 		}
-		if back := r.target.known(p.State); back != nil && back.blocked(now) {
+		if back := r.target.known(p.State); back != nil && (back.blocked(now) || back.failing.Load()) {
 			return // p cannot take over for this target
 		}
 		leave := 0
