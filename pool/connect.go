@@ -78,7 +78,7 @@ func (c *connect) run(ctx context.Context) {
 		conn = c.stood(raw)
 	}
 	if err != nil {
-		if !c.probe {
+		if !c.probe && !errors.Is(err, context.Canceled) {
 			p.countAttempt(true)
 		}
 		p.blameConnect(c, err)
