@@ -108,8 +108,11 @@ func (p *Proxy) beginAnew() {
 	s.identity.Store(&identity)
 	p.markHealthy()
 	s.mu.Lock()
-	s.checkTimes, s.checkCount, s.checkFailing = [degradedChecks]time.Duration{}, 0, false
+	s.checkTimes, s.checkCount = [degradedChecks]time.Duration{}, 0
+	s.checkFailing.Store(false)
 	s.connectTime.reset()
+	s.lastCheck.Store(0) // nothing puts the next one off
+	s.lastTraffic.Store(0)
 	s.nextCheck.Store(now.UnixNano())
 	p.settle(now, "")
 	p.closeIdle()

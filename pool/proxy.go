@@ -74,26 +74,26 @@ type ProxyState struct {
 	lastCheck, nextCheck atomic.Int64
 	responseTime         atomic.Int64 // of checks, a moving average in nanoseconds
 	checking             atomic.Bool  // a check is under way
+	checkFailing         atomic.Bool  // its checks fail while its traffic flows
 	identity             atomic.Pointer[string]
 	Traffic              Traffic
 
-	mu           sync.Mutex // guards what follows
-	status       Status
-	since        time.Time
-	reason       string
-	lastError    string
-	wasUsable    bool
-	counted      time.Time // when a failure was last counted
-	passes       int       // checks in a row, of a proxy that is down
-	recovery     time.Duration
-	relapses     int
-	upSince      time.Time
-	heldSince    time.Time
-	checkFailing bool // its checks fail while its traffic flows
-	checkTimes   [degradedChecks]time.Duration
-	checkCount   int
-	troubled     map[*Route]struct{} // blocked or failing
-	base         totals              // what reset-stats left out
+	mu         sync.Mutex // guards what follows
+	status     Status
+	since      time.Time
+	reason     string
+	lastError  string
+	wasUsable  bool
+	counted    time.Time // when a failure was last counted
+	passes     int       // checks in a row, of a proxy that is down
+	recovery   time.Duration
+	relapses   int
+	upSince    time.Time
+	heldSince  time.Time
+	checkTimes [degradedChecks]time.Duration
+	checkCount int
+	troubled   map[*Route]struct{} // blocked or failing
+	base       totals              // what reset-stats left out
 }
 
 // totals are the counters of a row in the status.

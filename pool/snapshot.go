@@ -37,7 +37,7 @@ func (p *Proxy) Snapshot() Row {
 	row := Row{
 		Proxy: p, Status: s.status, Since: s.since, Reason: s.reason, LastError: s.lastError,
 		Active: !s.gateHas(gateDisabled), Usable: s.gate.Load() == 0,
-		CheckFailing: s.checkFailing,
+		CheckFailing: s.checkFailing.Load(),
 		FailureCount: int(s.failures.Load()),
 		ResponseTime: time.Duration(s.responseTime.Load()),
 		LastCheck:    at(s.lastCheck.Load()), NextCheck: p.nextCheck(), LastSuccess: at(s.lastSuccess.Load()),
@@ -107,11 +107,11 @@ func (p *Proxy) CheckDue() int64 {
 	if !p.Metered() || due == 0 || s.gateHas(gateDown) || s.failures.Load() > 0 {
 		return due
 	}
-	last := max(s.lastCheck.Load(), s.lastTraffic.Load())
-	if last == 0 {
-		return due
+	checked, traffic := s.lastCheck.Load(), s.lastTraffic.Load()
+	if last := max(checked, traffic); last != 0 && (traffic > checked || !s.checkFailing.Load()) {
+		return last + int64(p.pool.Checks.MeteredInterval)
 	}
-	return max(due, last+int64(p.pool.Checks.MeteredInterval))
+	return due
 }
 
 // Verdict is what [Pool.Explain] says of one proxy.

@@ -170,7 +170,7 @@ func (p *Proxy) Checked(r CheckResult) {
 	flowing := s.lastTraffic.Load() > s.lastCheck.Load()
 	s.lastCheck.Store(now.UnixNano())
 	s.nextCheck.Store(now.Add(p.pool.Checks.Interval).UnixNano())
-	s.checkFailing = !r.OK && flowing
+	s.checkFailing.Store(!r.OK && flowing)
 	if r.OK {
 		s.observeCheck(r.Duration)
 		p.checkPassed(now)
