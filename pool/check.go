@@ -2,6 +2,7 @@ package pool
 
 import (
 	"context"
+	"errors"
 	"io"
 	"net/http"
 	"time"
@@ -16,58 +17,77 @@ const maxCheckBody = 4 << 10
 // there is one, because handshakes are most of what a check costs. It returns
 // the answer's status, and blames nobody.
 func (p *Proxy) Visit(ctx context.Context, t *Target, req *http.Request) (status int, err error) {
+	if p.Metered() {
+		if conn := t.route(p).take(false, time.Now().UnixNano()); conn != nil {
+			// That it was closed while idle, or is dead, says nothing of the
+			// proxy yet; half of the time is left for a fresh one.
+			half, cancel := halfOf(ctx)
+			defer cancel()
+			if status, err = conn.visit(half, req, true); err == nil {
+				return status, nil
+			}
+		}
+	}
 	conn, err := p.visiting(ctx, t)
 	if err != nil {
 		return 0, err
 	}
-	resp, err := conn.RoundTrip(req.WithContext(ctx))
+	return conn.visit(ctx, req, p.Metered())
+}
+
+// halfOf ends when half of the time of ctx has passed.
+func halfOf(ctx context.Context) (context.Context, context.CancelFunc) {
+	deadline, ok := ctx.Deadline()
+	if !ok {
+		return context.WithCancel(ctx)
+	}
+	return context.WithTimeout(ctx, time.Until(deadline)/2)
+}
+
+// visit asks on a connection that is reserved for it, and keeps it afterwards
+// where that is wanted.
+func (c *standing) visit(ctx context.Context, req *http.Request, keep bool) (status int, err error) {
+	resp, err := c.RoundTrip(req.WithContext(ctx))
 	if err != nil {
-		conn.discard()
+		c.endUnread()
 		return 0, err
 	}
-	defer func() {
-		_ = resp.Body.Close()
-		if p.Metered() && err == nil {
-			conn.keepOrClose()
-		} else {
-			conn.discard()
-		}
-	}()
-	if conn.ProxyMade(resp) {
+	_, readErr := io.CopyN(io.Discard, resp.Body, maxCheckBody)
+	_ = resp.Body.Close()
+	switch {
+	case !keep:
+		c.discard()
+	case errors.Is(readErr, io.EOF):
+		c.keepOrClose()
+	default:
+		c.endUnread()
+	}
+	if c.ProxyMade(resp) {
 		reason, _ := proxyAnswerReason(resp)
 		return 0, &answerError{reason: reason, status: resp.StatusCode}
-	}
-	_, readErr := io.CopyN(io.Discard, resp.Body, maxCheckBody)
-	if readErr == nil { // there is more
-		conn.keep = 0
 	}
 	return resp.StatusCode, nil
 }
 
-// visiting is a reserved connection for a check.
+// visiting is a fresh connection for a check. That of a free proxy leaves
+// nothing behind, no route either: there may be ten thousand of them.
 func (p *Proxy) visiting(ctx context.Context, t *Target) (*standing, error) {
-	// A free proxy's check leaves nothing behind, no route either: there may be
-	// ten thousand of them.
-	r := newRoute(p.State, t)
-	if p.Metered() {
-		r = t.route(p)
-		if conn := r.take(true, time.Now().UnixNano()); conn != nil {
-			conn.used.Store(true)
-			return conn, nil
-		}
-	}
-	raw, err := p.Dialer.Dial(ctx, t, true, func() {})
+	raw, err := p.Dialer.Dial(ctx, t, !p.Metered(), func() {})
 	if err != nil {
 		return nil, err
 	}
-	conn := &standing{Conn: raw, route: r, identity: p.Identity}
+	conn := &standing{Conn: raw, route: newRoute(p.State, t), identity: p.Identity}
 	conn.born.Store(time.Now().UnixNano())
 	if p.Metered() {
-		conn.keep = p.pool.Options.Keepalive
+		conn.route, conn.keep = t.route(p), p.pool.Options.Keepalive
 	}
 	if !raw.Reserve() {
 		conn.discard()
 		return nil, errUnclaimed
+	}
+	if raw.Multiplexed() {
+		t.h2.Store(true)
+		conn.route.share(conn)
 	}
 	return conn, nil
 }
