@@ -109,6 +109,7 @@ func reverse(target, options string) string {
 
 // onePool is a pool that is not checked and trusts the test's origins.
 func onePool(t *testing.T, options string, proxies ...*proxytest.Proxy) string {
+	t.Helper()
 	var b strings.Builder
 	fmt.Fprintf(&b, "pool main {\n\ttls_trust_pool file %s\n\thealth_check off\n%s\n", proxytest.CAFile(t), options)
 	for i, p := range proxies {
@@ -129,6 +130,7 @@ func freePort(t *testing.T) int {
 
 // client is a fresh client with no memory of other tests.
 func client(t *testing.T) *http.Client {
+	t.Helper()
 	transport := &http.Transport{MaxIdleConnsPerHost: 128, DisableCompression: true}
 	t.Cleanup(transport.CloseIdleConnections)
 	return &http.Client{Transport: transport, Timeout: 20 * time.Second}
