@@ -182,11 +182,12 @@ func (x *exchange) passOverdue(first *Proxy, now int64) *Proxy {
 // wait for as well; 0 where it would not.
 func (x *exchange) pending(p *Proxy, now int64) time.Duration {
 	waited := p.State.unready.since(now)
-	if r := x.target.known(p.State); r != nil {
-		if r.standing() && !r.suspect.Load() {
-			return 0
-		}
+	r := x.target.known(p.State)
+	if r != nil {
 		waited = max(waited, r.pending.since(now))
+	}
+	if waited > 0 && r != nil && !r.suspect.Load() && r.standing() {
+		return 0
 	}
 	return waited
 }

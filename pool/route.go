@@ -1,6 +1,7 @@
 package pool
 
 import (
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -60,13 +61,13 @@ func (r *Route) silence() time.Duration {
 	return min(max(silenceFactor*usual, minSilence), maxSilence)
 }
 
-// standing reports whether there is a connection to be had.
+// standing reports whether there is a living connection to be had.
 func (r *Route) standing() bool {
-	if r.idle.count.Load() > 0 {
+	if r.idle.any(func(c *standing) bool { return c.Alive() }) {
 		return true
 	}
 	shared := r.shared.Load()
-	return shared != nil && len(*shared) > 0
+	return shared != nil && slices.ContainsFunc(*shared, func(c *standing) bool { return c.Alive() })
 }
 
 // blameRoute counts one failure of the route, of an attempt that began at
