@@ -95,13 +95,13 @@ func (l *livePool) trustOf(ctx caddy.Context, app *App, f *ForwardConfig) (trust
 // ServeHTTP forwards one request. Only the configured target is ever reached,
 // whatever the request line says.
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, _ caddyhttp.Handler) error {
+	p := &passage{handler: h, writer: w}
+	p.placeholders(r)
 	if r.Method == http.MethodConnect {
 		w.Header().Set("Allow", "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS")
 		http.Error(w, "CONNECT is for a forward proxy; this one only forwards to its own target", http.StatusMethodNotAllowed)
 		return nil
 	}
-	p := &passage{handler: h, writer: w}
-	p.placeholders(r)
 	p.proxy = httputil.ReverseProxy{
 		Rewrite:      h.rewrite,
 		Transport:    p,
@@ -114,7 +114,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, _ caddyhttp.
 	if p.err == nil {
 		return nil
 	}
-	return answerFailure(w, r, p.err)
+	return p.answerFailure(w, r)
 }
 
 // target is what is known of the target. It was made by the first request, and
@@ -233,20 +233,25 @@ var placeholderNames = []string{"proxy", "pool", "target", "attempts", "connect_
 
 // answerFailure tells the client. Error routes of the server get the error;
 // where there are none the answer is written here, because Caddy would log the
-// error with the URI of the request, and in that may be a bot token.
-func answerFailure(w http.ResponseWriter, r *http.Request, failure *pool.Error) error {
-	if failure.RetryAfter > 0 {
-		w.Header().Set("Retry-After", strconv.Itoa(int((failure.RetryAfter+time.Second-1)/time.Second)))
+// error with the URI of the request, and in that may be a bot token. It names
+// what was tried and how that ended, and no address.
+func (p *passage) answerFailure(w http.ResponseWriter, r *http.Request) error {
+	if p.err.RetryAfter > 0 {
+		w.Header().Set("Retry-After", strconv.Itoa(int((p.err.RetryAfter+time.Second-1)/time.Second)))
 	}
 	server, ok := r.Context().Value(caddyhttp.ServerCtxKey).(*caddyhttp.Server)
 	if ok && server.Errors != nil && len(server.Errors.Routes) > 0 {
-		return caddyhttp.Error(failure.Status, failure)
+		return caddyhttp.Error(p.err.Status, p.err)
 	}
-	text := http.StatusText(failure.Status)
+	text := http.StatusText(p.err.Status)
 	if text == "" {
 		text = "Client Closed Request"
 	}
-	http.Error(w, fmt.Sprintf("%d %s: %s", failure.Status, text, failure), failure.Status)
+	answer := fmt.Sprintf("%d %s: %s", p.err.Status, text, p.err.Reason)
+	if p.trace.Attempts() > 0 {
+		answer += " (" + p.trace.String() + ")"
+	}
+	http.Error(w, answer, p.err.Status)
 	return nil
 }
 
