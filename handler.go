@@ -182,6 +182,10 @@ func (p *passage) failed(_ http.ResponseWriter, _ *http.Request, err error) {
 // which may hold a token.
 func (p *passage) log() {
 	if c := p.handler.logger.Check(zapcore.DebugLevel, "forwarded request"); c != nil {
+		var cause error
+		if p.err != nil {
+			cause = p.err
+		}
 		c.Write(
 			zap.String("pool", p.trace.Pool),
 			zap.String("proxy", p.trace.Proxy),
@@ -189,7 +193,8 @@ func (p *passage) log() {
 			zap.Int("attempts", p.trace.Attempts()),
 			zap.Duration("connect", p.trace.Connect),
 			zap.String("trail", p.trace.String()),
-			zap.String("reason", p.trace.Err))
+			zap.String("reason", p.trace.Err),
+			zap.Error(cause))
 	}
 }
 
