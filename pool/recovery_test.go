@@ -137,6 +137,7 @@ func TestHeldBackIsUsedWhereNoOtherIs(t *testing.T) {
 		w.wantTrail(w.get(), 200, "B:ok")
 		w.failRoute("B", 3) // B is usable, but not for this target
 		w.wantTrail(w.get(), 200, "A:ok")
+		w.wantTrail(w.get(), 200, "A:ok") // not only one request a second
 		w.do("B", "disable")
 		w.tick(time.Second)
 		w.wantStatus("A", StatusHealthy)
