@@ -165,7 +165,8 @@ func TestStopEndsChecksAtOnce(t *testing.T) {
 
 func TestCheckAllJoinsARun(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		w := newWorld(t, 3, 0, nil)
+		// Joining needs no slot, of which none is free.
+		w := newWorld(t, 3, 0, func(_ *pool.Config, s *Settings) { s.Concurrency = 3 })
 		for _, f := range w.fake {
 			f.be(2*time.Second, nil)
 		}
