@@ -7,6 +7,7 @@ import (
 	"io"
 	"math/rand"
 	"net/http"
+	"runtime"
 	"strings"
 	"sync"
 	"testing"
@@ -124,7 +125,7 @@ func TestViewsNeverInterleave(t *testing.T) {
 	}()
 	<-started
 	for !b.waiting.Load() { // until it is inside of the source
-		time.Sleep(time.Millisecond)
+		runtime.Gosched()
 	}
 	rewound := make(chan bool)
 	go func() { rewound <- b.rewind() }()
