@@ -151,7 +151,7 @@ func TestCheckDue(t *testing.T) {
 			inBubble(t, func(t *testing.T) {
 				w := newWorld(t, []proxySpec{{"A", 10, tt.cost}}, func(c *Config) { c.Checks.MeteredInterval = tt.metered })
 				tt.before(w)
-				got := time.Unix(0, w.proxy("A").CheckDue()).Sub(time.Now()).Round(10 * time.Millisecond)
+				got := time.Until(time.Unix(0, w.proxy("A").CheckDue())).Round(10 * time.Millisecond)
 				if got != tt.want {
 					t.Errorf("due in %v, want %v", got, tt.want)
 				}
