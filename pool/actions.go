@@ -50,12 +50,12 @@ func (p *Proxy) markHealthy() {
 	now := time.Now()
 	p.unblock()
 	s := p.State
-	s.mu.Lock()
-	failing := s.routes(func(r *Route) bool { return r.failing.Load() })
-	s.mu.Unlock()
-	for _, r := range failing {
-		p.routeSucceeded(r)
-	}
+	p.pool.state.eachRoute(func(r *Route) {
+		if r.state == s {
+			p.routeSucceeded(r)
+			r.undamp()
+		}
+	})
 	s.mu.Lock()
 	p.release(now)
 	s.relapses, s.passes, s.recovery, s.lastError = 0, 0, 0, ""

@@ -130,6 +130,13 @@ func (p *Proxy) routeSucceeded(r *Route) {
 	}
 }
 
+// undamp forgets that the route kept failing.
+func (r *Route) undamp() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.retry = 0
+}
+
 // proving notes that somebody tries the failing route, so that nobody else does
 // before that is over; its failure sets the next time.
 func (r *Route) proving(now time.Time, o *Options) {

@@ -44,6 +44,42 @@ func TestProbeSchedule(t *testing.T) {
 	})
 }
 
+// TestRouteThatKeepsFailing: one whose probe passes and that then fails again
+// goes on where it was, until an hour has passed or an admin says otherwise.
+func TestRouteThatKeepsFailing(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		w := newWorld(t, named("A B"), nil)
+		w.get()
+		recovers := func(within time.Duration) {
+			t.Helper()
+			w.failRoute("A", 3)
+			w.tick(within - time.Second)
+			if w.row("A").FailingFor == nil {
+				t.Errorf("probed before %v", within)
+			}
+			w.tick(2 * time.Second)
+			if w.row("A").FailingFor != nil {
+				t.Errorf("not probed after %v", within)
+			}
+		}
+		recovers(5 * time.Second)
+		recovers(10 * time.Second)
+		recovers(20 * time.Second)
+		w.tick(61 * time.Minute)
+		w.get()
+		recovers(5 * time.Second)
+		recovers(10 * time.Second)
+		w.failRoute("A", 2) // that it failed twice is forgotten too
+		w.do("A", "mark-healthy")
+		w.failRoute("A", 2)
+		if w.row("A").FailingFor != nil {
+			t.Error("failures from before mark-healthy count")
+		}
+		w.do("A", "mark-healthy")
+		recovers(5 * time.Second)
+	})
+}
+
 func TestProbesEndTenMinutesAfterTheLastRequest(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		w := newWorld(t, named("A B"), nil)
