@@ -130,6 +130,26 @@ func TestOldConnectionsAreNotKeptForANewIdentity(t *testing.T) {
 	}
 }
 
+// TestConnectionsOfTwoIdentitiesNeverMix, while configurations overlap: each
+// works, and leaves nothing to the other.
+func TestConnectionsOfTwoIdentitiesNeverMix(t *testing.T) {
+	for _, h2 := range []bool{false, true} {
+		inBubble(t, func(t *testing.T) {
+			w := newWorld(t, named("A"), nil)
+			w.fake["A"].be(behaviour{h2: h2})
+			before := w.reload(func(c *Config) { c.Proxies[0].Identity = "new" })
+			w.Pool = before
+			for want := range 3 {
+				w.pass(time.Millisecond)
+				w.wantTrail(w.get(), 200, "A:ok")
+				if dials, open := w.fake["A"].dialled(), w.fake["A"].open(); dials != want+1 || open != 0 {
+					t.Errorf("h2 %v: %d connects, %d connections are open", h2, dials, open)
+				}
+			}
+		})
+	}
+}
+
 func TestNewChangesNothingBeforeAdopt(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		w := newWorld(t, []proxySpec{{"A", 10, 10}, {"B", 20, 0}}, nil)
