@@ -51,7 +51,7 @@ func (r *rig) failover(ctx context.Context) error {
 	const stalls = "the machine itself stood still for"
 	gets := table{header: slices.Concat([]string{"GET: the first proxy"}, header, []string{stalls})}
 	posts := table{header: slices.Concat([]string{"POST: the first proxy"}, header, []string{"seen twice", stalls})}
-	repeats := 6
+	repeats := 4
 	for _, f := range failures {
 		if !r.wanted(f.mode) {
 			continue
