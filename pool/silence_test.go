@@ -117,6 +117,29 @@ func TestDeadRoute(t *testing.T) {
 	}
 }
 
+// TestConnectionsOfADeadRoute: while a probe is overdue the others are in doubt,
+// and when it did not stand they are let go.
+func TestConnectionsOfADeadRoute(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		w := newWorld(t, named("A B"), func(c *Config) { c.Options.HedgeDelay = 100 * time.Millisecond })
+		w.useThree("A")
+		w.fake["A"].be(behaviour{delay: forever, answer: silent})
+		w.settledMedian("A", time.Millisecond)
+		over := w.later(w.get)
+		w.pass(1150 * time.Millisecond)
+		if got := w.route("A").idle.count.Load(); got != 2 {
+			t.Fatalf("%d idle connections", got)
+		}
+		o := w.get()
+		w.wantTrail(o, 200, "B:ok")
+		w.wantTook(o, 0)
+		w.wantTrail(<-over, 200, "A:silent B:ok")
+		if got := w.fake["A"].open(); got != 0 {
+			t.Errorf("%d connections of a dead route are open", got)
+		}
+	})
+}
+
 // TestOneProbeForAll: how many connects 32 silent requests cause.
 func TestOneProbeForAll(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
