@@ -108,6 +108,10 @@ func (c *Checker) Start() {
 // count for nothing.
 func (c *Checker) Stop() {
 	c.cancel()
+	for _, ck := range c.pools {
+		ck.mu.Lock() // whoever launches a check from here on sees the end
+		ck.mu.Unlock() //nolint:staticcheck // the section is empty on purpose
+	}
 	c.done.Wait()
 }
 
@@ -182,7 +186,7 @@ func (ck *checked) underWay(p *pool.Proxy) *run {
 func (c *Checker) launch(ck *checked, p *pool.Proxy) *run {
 	ck.mu.Lock()
 	defer ck.mu.Unlock()
-	if r := ck.runs[p.Name]; r != nil || !p.BeginCheck() {
+	if r := ck.runs[p.Name]; r != nil || c.ctx.Err() != nil || !p.BeginCheck() {
 		<-ck.slots
 		return r
 	}

@@ -48,6 +48,7 @@ type exchange struct {
 	tried  places
 	count  int    // proxies tried
 	repeat *Proxy // once more, on a fresh connection
+	stale  places // proxies that were repeated for a stale one
 	fault  error  // the last failure, as the client is told it
 	wrote  bool   // some of the request may have gone out
 	held   []*heldAnswer
@@ -250,6 +251,7 @@ func (a *attempt) failed(err error) error {
 	case a.isStale(err):
 		a.step(a.proxy, reasonStale)
 		a.repeat = a.proxy
+		a.stale.add(a.proxy.place) // once: others may use up the fresh one, too
 	case errors.Is(err, errTargetSlow):
 		a.proxy.countAttempt(true)
 		a.step(a.proxy, reason)
@@ -265,7 +267,7 @@ func (a *attempt) failed(err error) error {
 // isStale reports whether a kept connection had been closed by the other side
 // while it was idle: it broke about as soon as it was used.
 func (a *attempt) isStale(err error) bool {
-	return !a.fresh && !isTimeout(err) && !errors.Is(err, errSilent) &&
+	return !a.fresh && !a.stale.has(a.proxy.place) && !isTimeout(err) && !errors.Is(err, errSilent) &&
 		time.Since(a.start) < autoHedge(a.proxy.State.connectTime.value())
 }
 

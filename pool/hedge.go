@@ -68,6 +68,10 @@ func (r *race) won(x *exchange) (*Proxy, *standing) {
 			x.repeat = c.proxy
 			continue
 		}
+		if errors.Is(err, errUnclaimed) {
+			c.proxy.countAttempt(true)
+			c.proxy.blameRoute(c.route, c.start, failureReason(err))
+		}
 		x.connectFailed(c, err)
 	}
 	return nil, nil
