@@ -109,7 +109,7 @@ func (c *Checker) Start() {
 func (c *Checker) Stop() {
 	c.cancel()
 	for _, ck := range c.pools {
-		ck.mu.Lock() // whoever launches a check from here on sees the end
+		ck.mu.Lock()   // whoever launches a check from here on sees the end
 		ck.mu.Unlock() //nolint:staticcheck // the section is empty on purpose
 	}
 	c.done.Wait()
