@@ -14,13 +14,13 @@ func (a *attempt) adopt(resp *http.Response, cancel context.CancelCauseFunc) {
 		cancel = nil
 	}
 	body := &answerBody{ReadCloser: resp.Body, attempt: a, cancel: cancel}
-	switch resp.Body {
-	case http.NoBody:
+	switch {
+	case resp.StatusCode == http.StatusSwitchingProtocols:
+		a.proxy.routeSucceeded(a.route) // the connection is the client's now
+	case resp.Body == http.NoBody:
 		body.end(io.EOF)
 	default:
-		if resp.StatusCode != http.StatusSwitchingProtocols {
-			resp.Body = body
-		}
+		resp.Body = body
 	}
 }
 
@@ -59,6 +59,8 @@ func (b *answerBody) end(err error) {
 		a.proxy.routeSucceeded(a.route)
 		a.conn.keepOrClose()
 	case errors.Is(err, errClosed), a.req.Context().Err() != nil:
+		// The client has had enough; until then the route delivered.
+		a.proxy.routeSucceeded(a.route)
 		a.conn.endUnread()
 	default:
 		a.proxy.State.failed.Add(1)

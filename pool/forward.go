@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"strings"
 	"time"
 )
 
@@ -205,12 +206,25 @@ func (a *attempt) send() (*http.Response, error) {
 		return nil, a.failed(interrupted)
 	}
 	if err != nil {
+		if a.conn.Multiplexed() {
+			interrupt(err) // frees what the cancelling needs
+		}
 		return nil, a.failed(err)
+	}
+	if resp.StatusCode == http.StatusSwitchingProtocols && !a.askedFor(resp) {
+		_ = resp.Body.Close()
+		return nil, a.failed(errUnasked)
 	}
 	a.route.answerTime.observe(time.Since(w.quietSince()))
 	a.conn.used.Store(true)
 	a.adopt(resp, interrupt)
 	return resp, nil
+}
+
+// askedFor reports whether the protocol that the target switched to is the one
+// that was asked for. Otherwise nobody would ever close the connection.
+func (a *attempt) askedFor(resp *http.Response) bool {
+	return a.http1 && strings.EqualFold(resp.Header.Get("Upgrade"), a.req.Header.Get("Upgrade"))
 }
 
 // outgoing is the request as this attempt sends it, and what interrupts it. A

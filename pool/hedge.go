@@ -108,7 +108,9 @@ func (r *race) leave(x *exchange) {
 		r.timer.Stop()
 	}
 	for _, c := range r.running {
-		x.step(c.proxy, reasonOverdue)
+		if !errors.Is(x.fault, errClientGone) {
+			x.step(c.proxy, reasonOverdue)
+		}
 		c.leave(r.wake)
 	}
 }

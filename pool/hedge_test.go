@@ -340,7 +340,7 @@ func TestUpgradesGoOverHTTP1(t *testing.T) {
 		w.get()
 		req := w.request(http.MethodGet, "")
 		req.Header.Set("Upgrade", "websocket")
-		w.fake["A"].be(behaviour{h2: true, answer: status(http.StatusSwitchingProtocols)})
+		w.fake["A"].be(behaviour{h2: true, answer: switching})
 		o := w.begin(req, api)
 		conns := w.fake["A"].conns
 		if o.Status != 101 || len(conns) != 2 || conns[1].h2 {

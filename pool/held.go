@@ -66,3 +66,8 @@ func (x *exchange) blockHeld() {
 		h.proxy.block(h.route, h.until, h.reason)
 	}
 }
+
+// othersLeft reports whether the request may be tried through another proxy.
+func (x *exchange) othersLeft() bool {
+	return x.triesLeft() && x.pool.choose(x.target, &x.tried, time.Now().UnixNano()) != nil
+}

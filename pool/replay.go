@@ -28,10 +28,9 @@ type replayBody struct {
 	over    bool  // more than the limit went out: there is no other attempt
 	err     error // what ended the source, io.EOF included
 
-	// For the silence watch: whether we wait for the client just now, whether
-	// all of the body was handed out, and when it last moved.
+	// For the silence watch: whether we wait for the client just now, and when
+	// the body last moved.
 	waiting atomic.Bool
-	sent    atomic.Bool
 	moved   atomic.Int64
 }
 
@@ -47,7 +46,6 @@ func newReplayBody(source io.ReadCloser, length, limit int64) *replayBody {
 func (b *replayBody) view() *bodyView {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.sent.Store(false)
 	b.moved.Store(time.Now().UnixNano())
 	b.current = &bodyView{body: b}
 	return b.current
@@ -98,17 +96,14 @@ func (b *replayBody) read(v *bodyView, p []byte) (int, error) {
 		return copy(p, b.kept[v.off:]), nil
 	}
 	if b.err != nil {
-		b.sent.Store(true)
 		return 0, b.err
 	}
 	b.waiting.Store(true)
 	n, err := b.source.Read(p)
+	b.moved.Store(time.Now().UnixNano()) // before it looks as if we were waited for
 	b.waiting.Store(false)
 	b.keep(p[:n])
 	b.err = err
-	if err != nil || (b.length > 0 && v.off+int64(n) >= b.length) {
-		b.sent.Store(true)
-	}
 	return n, err
 }
 

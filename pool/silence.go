@@ -16,6 +16,8 @@ type watch struct {
 	state     atomic.Int32
 	cause     error // why it was interrupted; set before state is
 
+	tried  places        // by the request so far; it goes on while we look
+	left   bool          // it may try another proxy
 	next   time.Duration // of quiet, until the next probe
 	probed time.Time     // when the last one was over
 	stood  bool          // it found the route alive
@@ -30,7 +32,7 @@ const (
 
 // watch starts watching the attempt, whose request is about to be sent.
 func (a *attempt) watch(interrupt context.CancelCauseFunc) *watch {
-	w := &watch{a: a, interrupt: interrupt, next: a.route.silence()}
+	w := &watch{a: a, interrupt: interrupt, tried: a.tried.clone(), left: a.triesLeft(), next: a.route.silence()}
 	w.timer = time.AfterFunc(time.Hour, w.fire)
 	w.timer.Reset(w.untilDue(time.Now())) // after w.timer is set, which fire needs
 	return w
@@ -78,11 +80,10 @@ func (w *watch) fire() {
 	now := time.Now()
 	quiet := w.quiet(now)
 	limit := w.a.opts.ResponseTimeout
-	b := w.a.body
 	switch {
 	case w.state.Load() != watching:
 		return
-	case limit > 0 && quiet >= limit && (b == nil || b.sent.Load()):
+	case limit > 0 && quiet >= limit:
 		w.end(w.timedOut())
 		return
 	case quiet >= w.next && !w.dead:
@@ -110,13 +111,13 @@ func (w *watch) probe() {
 	if w.probed.After(since) {
 		since = w.probed
 	}
-	w.stood = a.route.stands(a, since)
+	w.stood = a.route.stands(a, since, w.probeTime())
 	w.probed = time.Now()
 	if w.stood || w.state.Load() != watching {
 		return
 	}
 	a.proxy.blameRoute(a.route, a.start, reasonSilent)
-	if a.safeToRepeat() && a.othersLeft() {
+	if a.safeToRepeat() && w.left && w.following() != nil {
 		w.end(errSilent)
 		return
 	}
@@ -150,7 +151,7 @@ func (p *probe) tells(since time.Time) bool {
 
 // stands reports whether the route is alive. One probe is made for all who ask
 // while it is under way, or whose request was quiet already when it began.
-func (r *Route) stands(a *attempt, since time.Time) bool {
+func (r *Route) stands(a *attempt, since time.Time, limit time.Duration) bool {
 	r.mu.Lock()
 	if p := r.probe; p != nil && p.tells(since) {
 		r.mu.Unlock()
@@ -162,7 +163,7 @@ func (r *Route) stands(a *attempt, since time.Time) bool {
 	r.mu.Unlock()
 
 	r.suspect.Store(true)
-	p.stood = a.test()
+	p.stood = a.test(limit)
 	r.suspect.Store(false)
 	if !p.stood {
 		r.closeIdle(0)
@@ -173,8 +174,7 @@ func (r *Route) stands(a *attempt, since time.Time) bool {
 
 // test makes the probe: a PING on a connection that carries many requests,
 // otherwise another connection, which is kept for the next request.
-func (a *attempt) test() bool {
-	limit := a.probeTime()
+func (a *attempt) test(limit time.Duration) bool {
 	if a.conn.Multiplexed() {
 		ctx, cancel := context.WithTimeout(context.Background(), limit)
 		defer cancel()
@@ -195,17 +195,17 @@ func (a *attempt) test() bool {
 
 // probeTime is how long a probe may take: as long as a hedge waits, or as a
 // connect may take where there is no hedging.
-func (a *attempt) probeTime() time.Duration {
-	following := a.pool.choose(a.target, &a.tried, time.Now().UnixNano())
-	delay, never := a.opts.hedgeDelay(a.proxy, following)
+func (w *watch) probeTime() time.Duration {
+	delay, never := w.a.opts.hedgeDelay(w.a.proxy, w.following())
 	if never {
-		return a.opts.ConnectTimeout
+		return w.a.opts.ConnectTimeout
 	}
 	return max(delay, minAutoHedge)
 }
 
-func (a *attempt) othersLeft() bool {
-	return a.triesLeft() && a.pool.choose(a.target, &a.tried, time.Now().UnixNano()) != nil
+// following is the proxy that the request would try next, nil for none.
+func (w *watch) following() *Proxy {
+	return w.a.pool.choose(w.a.target, &w.tried, time.Now().UnixNano())
 }
 
 // safeToRepeat reports whether the request could be sent again although it was

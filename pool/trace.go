@@ -97,6 +97,7 @@ var (
 	errSilent     error = &plainError{reason: reasonSilent, timeout: true}
 	errNoAnswer   error = &plainError{reason: reasonTimeout, timeout: true}
 	errTargetSlow error = &plainError{reason: reasonTimeout, timeout: true}
+	errUnasked    error = &plainError{reason: "malformed_response"} // an upgrade that nobody asked for
 	errBlocked    error = &plainError{reason: reasonBlocked}
 	errNoProxy    error = &plainError{reason: "no_proxy"}
 	errClosed           = errors.New("answer was closed before its end")
