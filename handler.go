@@ -102,6 +102,13 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, _ caddyhttp.
 		http.Error(w, "CONNECT is for a forward proxy; this one only forwards to its own target", http.StatusMethodNotAllowed)
 		return nil
 	}
+	if r.URL.Opaque != "" {
+		// "x:http://elsewhere/" would reach the target in absolute-form, and win
+		// over Host there (RFC 9112, 3.2.2).
+		http.Error(w, "the request target is no path", http.StatusBadRequest)
+		return nil
+	}
+	defer p.log() // also where a broken answer makes ReverseProxy panic
 	p.proxy = httputil.ReverseProxy{
 		Rewrite:      h.rewrite,
 		Transport:    p,
@@ -110,7 +117,6 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, _ caddyhttp.
 		ErrorHandler: p.failed,
 	}
 	p.proxy.ServeHTTP(w, r)
-	p.log()
 	if p.err == nil {
 		return nil
 	}
@@ -134,6 +140,8 @@ func (h *Handler) rewrite(r *httputil.ProxyRequest) {
 	r.Out.Host = h.url.Host
 	// As the client wrote it: what ReverseProxy could not parse is not ours to drop.
 	r.Out.URL.RawQuery = r.In.URL.RawQuery
+	// Not a copy: its values come when the body was read.
+	r.Out.Trailer = r.In.Trailer
 	removeTraces(r.Out.Header)
 }
 
