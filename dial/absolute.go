@@ -60,18 +60,18 @@ func absoluteURL(u *url.URL) *url.URL {
 }
 
 // ProxyMade reports whether an answer is the proxy's own and not the target's.
-// Only on a connection that takes absolute-form can the two be confused: 407 is
-// the proxy's there; the other statuses that proxies use are where the proxy
-// says so, by an error in Proxy-Status (RFC 9209) or the fields that proxies
-// add to their own pages.
+// Only on a connection that takes absolute-form can the two be confused. There,
+// a status that proxies use is the proxy's where the answer says so, by an error
+// in Proxy-Status (RFC 9209) or the fields that proxies add to their own pages.
+//
+// A target can say the same. So this tells whom to blame, but not that the
+// target did not see the request.
 func (c *HTTPConn) ProxyMade(resp *http.Response) bool {
 	if !c.absoluteForm {
 		return false
 	}
 	switch resp.StatusCode {
-	case http.StatusProxyAuthRequired:
-		return true
-	case http.StatusPaymentRequired, http.StatusForbidden, http.StatusTooManyRequests,
+	case http.StatusProxyAuthRequired, http.StatusPaymentRequired, http.StatusForbidden, http.StatusTooManyRequests,
 		http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout:
 		return resp.Header.Get(headerProxyAuthenticate) != "" || resp.Header.Get(headerSquidError) != "" ||
 			hasProxyError(resp.Header[headerProxyStatus])

@@ -190,7 +190,10 @@ func TestProxyMade(t *testing.T) {
 		status             int
 		want               bool
 	}{
-		{"407", "", "", 407, true},
+		{"407 of the target", "", "", 407, false},
+		{"407 that asks for a password", "Proxy-Authenticate", "Basic realm=x", 407, true},
+		{"407 with Proxy-Status", "Proxy-Status", "proxy.test; error=http_request_denied", 407, true},
+		{"407 of squid", "X-Squid-Error", "ERR_CACHE_ACCESS_DENIED 0", 407, true},
 		{"502 of the target", "", "", 502, false},
 		{"429 of the target", "Retry-After", "1", 429, false},
 		{"429 with Proxy-Status", "Proxy-Status", "proxy.test; error=http_request_denied", 429, true},

@@ -322,7 +322,7 @@ func (a *attempt) proxyAnswered(resp *http.Response) error {
 		a.proxy.blameRoute(a.route, a.start, reason)
 	}
 	a.fault = &answerError{reason: reason, status: resp.StatusCode}
-	a.wrote = a.wrote || !unsent(a.fault)
+	a.wrote = true
 	return a.fault
 }
 

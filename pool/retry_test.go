@@ -14,11 +14,10 @@ import (
 // failure fails over, whatever the method.
 func TestUnsentFailsOver(t *testing.T) {
 	ways := map[string]behaviour{
-		"the proxy refuses":        {err: refused},
-		"the tunnel is refused":    {err: noTunnel},
-		"the connect takes long":   {delay: forever},
-		"broken before the write":  {answer: refuses},
-		"the proxy asks who it is": {answer: proxySays(407)},
+		"the proxy refuses":       {err: refused},
+		"the tunnel is refused":   {err: noTunnel},
+		"the connect takes long":  {delay: forever},
+		"broken before the write": {answer: refuses},
 	}
 	for name, way := range ways {
 		for _, method := range []string{http.MethodGet, http.MethodPost, http.MethodPatch, http.MethodPut} {
@@ -37,6 +36,37 @@ func TestUnsentFailsOver(t *testing.T) {
 				})
 			})
 		}
+	}
+}
+
+// TestForgedProxyAnswer: a target that answers as if it were the proxy sees a
+// request that must not be sent twice once, however many proxies there are.
+func TestForgedProxyAnswer(t *testing.T) {
+	forged := func(c *fakeConn, req *http.Request) (*http.Response, error) {
+		return status(http.StatusProxyAuthRequired, "Proxy-Made", "1")(c, req)
+	}
+	tests := []struct {
+		method, trail   string
+		status, arrived int
+	}{
+		{http.MethodGet, "A:proxy_auth B:proxy_auth C:proxy_auth", 502, 3},
+		{http.MethodPost, "A:proxy_auth", 502, 1},
+	}
+	for _, tt := range tests {
+		t.Run(tt.method, func(t *testing.T) {
+			inBubble(t, func(t *testing.T) {
+				w := newWorld(t, named("A B C"), nil)
+				for _, f := range w.fake {
+					f.be(behaviour{answer: forged})
+				}
+				req := w.request(tt.method, "hello")
+				o := w.send(req, "api.example.com:80")
+				w.wantTrail(o, tt.status, tt.trail)
+				if n := w.origin.arrived(req.Header.Get("Id")); n != tt.arrived || o.err.Unsent {
+					t.Errorf("arrived %d times, told to be unsent: %v", n, o.err.Unsent)
+				}
+			})
+		})
 	}
 }
 

@@ -112,9 +112,9 @@ func (e *plainError) Error() string         { return strings.ReplaceAll(e.reason
 func (e *plainError) FailureReason() string { return e.reason }
 func (e *plainError) Timeout() bool         { return e.timeout }
 
-// answerError is an answer that the proxy gave in the target's place. That it
-// asks for a password means that it did not pass the request on (RFC 9110,
-// 15.5.8), so this one is safe to repeat.
+// answerError is an answer that the proxy gave in the target's place. It does
+// not tell that the request stayed with the proxy: a target can answer as if it
+// were one.
 type answerError struct {
 	reason string
 	status int
@@ -123,7 +123,6 @@ type answerError struct {
 func (e *answerError) Error() string         { return fmt.Sprintf("proxy answered %d", e.status) }
 func (e *answerError) FailureReason() string { return e.reason }
 func (e *answerError) Timeout() bool         { return e.status == http.StatusGatewayTimeout }
-func (e *answerError) Unsent() bool          { return e.status == http.StatusProxyAuthRequired }
 
 // clientGone is the end where the client stopped sending or listening: nobody's
 // failure.

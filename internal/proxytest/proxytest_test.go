@@ -118,8 +118,15 @@ func TestAbsoluteForm(t *testing.T) {
 	if err != nil || resp.StatusCode != http.StatusTooManyRequests || resp.Header.Get("Proxy-Status") == "" {
 		t.Fatalf("got %v, %v; want the proxy's 429", resp, err)
 	}
+	io.Copy(io.Discard, resp.Body)
 	resp.Body.Close()
-	if p.Forwards(o.Addr()) != 2 || p.Accepted() != 1 || o.Requests() != 1 {
+	p.MustSetMode(t, Status(407))
+	resp, err = c.Get(o.URL())
+	if err != nil || resp.StatusCode != http.StatusProxyAuthRequired || resp.Header.Get("Proxy-Authenticate") == "" {
+		t.Fatalf("got %v, %v; want that the proxy asks for a password", resp, err)
+	}
+	resp.Body.Close()
+	if p.Forwards(o.Addr()) != 3 || p.Accepted() != 1 || o.Requests() != 1 {
 		t.Errorf("%d forwarded on %d connections, %d arrived", p.Forwards(o.Addr()), p.Accepted(), o.Requests())
 	}
 }
