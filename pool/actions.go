@@ -52,8 +52,8 @@ func (p *Proxy) markHealthy() {
 	s := p.State
 	p.pool.state.eachRoute(func(r *Route) {
 		if r.state == s {
-			p.routeSucceeded(r)
-			r.undamp()
+			r.undamp() // first: it waits for a failure that is being counted
+			p.clearRoute(r)
 		}
 	})
 	s.mu.Lock()

@@ -96,8 +96,11 @@ func (p *Proxy) visiting(ctx context.Context, t *Target) (*standing, error) {
 func Reason(err error) string { return failureReason(err) }
 
 // BeginCheck claims the proxy for one check at a time, also where two
-// configurations overlap; EndCheck gives it back.
-func (p *Proxy) BeginCheck() bool { return p.State.checking.CompareAndSwap(false, true) }
+// configurations overlap; EndCheck gives it back. It refuses where the proxy is
+// reached in another way by now: that is for the other configuration to check.
+func (p *Proxy) BeginCheck() bool {
+	return p.current() && p.State.checking.CompareAndSwap(false, true)
+}
 
 // EndCheck is the end of what BeginCheck began.
 func (p *Proxy) EndCheck() { p.State.checking.Store(false) }

@@ -89,13 +89,15 @@ func (c *connect) run(ctx context.Context) {
 // stood makes a connection of the route of one that just came to stand.
 func (c *connect) stood(raw Conn) *standing {
 	p, r, now := c.proxy, c.route, time.Now()
-	p.State.connectTime.observe(now.Sub(c.start))
-	// To an http target only the proxy was dialled, which proves neither that it
-	// works nor that the target can be reached.
-	if r.target.Scheme == "https" {
-		p.State.failures.Store(0)
-		if r.failing.Load() {
-			p.routeSucceeded(r) // a probe has passed
+	if p.current() {
+		p.State.connectTime.observe(now.Sub(c.start))
+		// To an http target only the proxy was dialled, which proves neither that
+		// it works nor that the target can be reached.
+		if r.target.Scheme == "https" {
+			p.State.failures.Store(0)
+			if r.failing.Load() {
+				p.routeSucceeded(r) // a probe has passed
+			}
 		}
 	}
 	conn := &standing{Conn: raw, route: r, identity: p.Identity, keep: c.keep}

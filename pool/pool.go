@@ -184,7 +184,7 @@ func (pl *Pool) Tick(now time.Time) {
 // while somebody still asks for their targets.
 func (p *Proxy) probeRoutes(now time.Time) {
 	s := p.State
-	if p.Metered() || !p.usable() {
+	if p.Metered() || !p.usable() || !p.current() {
 		return
 	}
 	s.mu.Lock()
@@ -208,7 +208,7 @@ func (p *Proxy) probeRoutes(now time.Time) {
 func (p *Proxy) recoverByConnect(now time.Time) {
 	s := p.State
 	t := p.pool.state.lastTarget.Load()
-	if t == nil || s.gate.Load() != gateDown || now.UnixNano() < s.nextCheck.Load() {
+	if t == nil || s.gate.Load() != gateDown || !p.current() || now.UnixNano() < s.nextCheck.Load() {
 		return
 	}
 	if !s.checking.CompareAndSwap(false, true) {

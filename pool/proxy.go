@@ -57,6 +57,10 @@ func (p *Proxy) ID() string { return p.pool.Name + "/" + p.Name }
 // usable reports whether the proxy may be used, a target's opinion aside.
 func (p *Proxy) usable() bool { return p.State.gate.Load() == 0 }
 
+// current reports whether this is how the proxy is reached now. What began over
+// an address that it had before tells nothing of the one that it has.
+func (p *Proxy) current() bool { return p.State.isIdentity(p.Identity) }
+
 // ProxyState is what is known of a proxy of a name. It outlives reloads.
 type ProxyState struct {
 	// Read on the request path.

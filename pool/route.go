@@ -75,7 +75,7 @@ func (r *Route) standing() bool {
 func (p *Proxy) blameRoute(r *Route, start time.Time, reason string) {
 	now := time.Now()
 	r.mu.Lock()
-	if !start.After(r.counted) {
+	if !p.current() || !start.After(r.counted) {
 		r.mu.Unlock()
 		return
 	}
@@ -101,9 +101,11 @@ func (p *Proxy) blameRoute(r *Route, start time.Time, reason string) {
 
 	s := p.State
 	s.mu.Lock()
-	s.lastError = reason
-	if failing && !r.target.evicted.Load() {
-		s.troubled[r] = struct{}{}
+	if p.current() {
+		s.lastError = reason
+		if failing && !r.target.evicted.Load() {
+			s.troubled[r] = struct{}{}
+		}
 	}
 	s.mu.Unlock()
 	if failing {
@@ -114,6 +116,13 @@ func (p *Proxy) blameRoute(r *Route, start time.Time, reason string) {
 // routeSucceeded notes that a request went well over the route, or that a probe
 // passed.
 func (p *Proxy) routeSucceeded(r *Route) {
+	if p.current() {
+		p.clearRoute(r)
+	}
+}
+
+// clearRoute forgets the failures of a route.
+func (p *Proxy) clearRoute(r *Route) {
 	if r.failures.Load() == 0 && !r.failing.Load() {
 		return
 	}
@@ -145,11 +154,12 @@ func (r *Route) proving(now time.Time, o *Options) {
 
 // block marks the proxy as blocked for the route's target until the given time.
 func (p *Proxy) block(r *Route, until time.Time, reason string) {
-	if r.target.evicted.Load() {
-		return
-	}
 	s := p.State
 	s.mu.Lock()
+	if r.target.evicted.Load() || !p.current() {
+		s.mu.Unlock()
+		return
+	}
 	r.blockedUntil.Store(until.UnixNano())
 	s.troubled[r] = struct{}{}
 	p.settle(time.Now(), reason)

@@ -46,6 +46,10 @@ func (p *Proxy) blame(start time.Time, reason string) {
 	now := time.Now()
 	s := p.State
 	s.mu.Lock()
+	if !p.current() {
+		s.mu.Unlock()
+		return
+	}
 	s.lastError = reason
 	if !start.After(s.counted) {
 		s.mu.Unlock()
@@ -61,6 +65,9 @@ func (p *Proxy) blame(start time.Time, reason string) {
 
 // succeeded notes that a real request or connect went well.
 func (p *Proxy) succeeded(now time.Time) {
+	if !p.current() {
+		return
+	}
 	s := p.State
 	s.lastSuccess.Store(now.UnixNano())
 	s.lastTraffic.Store(now.UnixNano())
@@ -160,12 +167,17 @@ type CheckResult struct {
 	Reason   string // of a failure, in a word or two
 }
 
-// Checked takes the verdict of a health check. Safe for concurrent use.
+// Checked takes the verdict of a health check, unless the proxy is reached in
+// another way by now. Safe for concurrent use.
 func (p *Proxy) Checked(r CheckResult) {
 	now := time.Now()
 	s := p.State
-	s.checks.Add(1)
 	s.mu.Lock()
+	if !p.current() {
+		s.mu.Unlock()
+		return
+	}
+	s.checks.Add(1)
 	// Real requests that went well since the check before know better.
 	flowing := s.lastTraffic.Load() > s.lastCheck.Load()
 	s.lastCheck.Store(now.UnixNano())
