@@ -64,7 +64,7 @@ func (r *registry) keepOnly(configured map[string]*pool.Pool) {
 		if configured[name] != nil {
 			continue
 		}
-		s.CloseIdle()
+		s.Rest()
 		if excess > 0 {
 			s.Close()
 			delete(r.pools, name)

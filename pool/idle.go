@@ -52,9 +52,10 @@ type standing struct {
 // reusable reports whether the connection may carry another request.
 func (c *standing) reusable(now int64) bool {
 	r := c.route
+	idleFrom := c.idleFrom.Load() // once: others set it to 0 as they take the connection
 	return c.Alive() && !c.retired.Load() && c.keep > 0 && c.born.Load() > r.drainBefore.Load() &&
-		!r.target.evicted.Load() && !r.target.state.closed.Load() && r.state.isIdentity(c.identity) &&
-		(c.idleFrom.Load() == 0 || now-c.idleFrom.Load() < int64(c.keep))
+		!r.target.evicted.Load() && r.target.state.keeps() && r.state.isIdentity(c.identity) &&
+		(idleFrom == 0 || now-idleFrom < int64(c.keep))
 }
 
 // keepOrClose puts a connection back whose request is over, so that the next

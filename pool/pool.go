@@ -96,6 +96,7 @@ func New(config Config, state *State) *Pool {
 // Adopt makes the state follow this configuration: prices from now on, and a
 // fresh start for each proxy that is reached in another way than before.
 func (pl *Pool) Adopt() {
+	pl.state.resting.Store(false)
 	configured := make(map[string]bool, len(pl.proxies))
 	for _, p := range pl.proxies {
 		configured[p.Name] = true

@@ -253,3 +253,42 @@ func TestStatesOfProxiesThatLeftAreBounded(t *testing.T) {
 		w.wantTrail(w.get(), 200, "A:ok")
 	})
 }
+
+// TestRestingState: of a pool that left the configuration nothing is kept, not
+// even what comes to stand later, until the pool comes back.
+func TestRestingState(t *testing.T) {
+	for _, h2 := range []bool{false, true} {
+		inBubble(t, func(t *testing.T) {
+			w := newWorld(t, named("A B"), nil)
+			w.fake["A"].be(behaviour{h2: h2})
+			w.get()
+			w.fake["A"].be(behaviour{h2: h2, answer: after(3*time.Second, ok)})
+			onKept := w.later(w.get)
+			w.fake["A"].be(behaviour{h2: h2, delay: time.Second})
+			connecting := w.later(func() outcome { return w.getFrom("other.example.com:443") })
+			overtaken := w.later(func() outcome {
+				w.connect(w.proxy("A"), false)
+				return outcome{Status: 200}
+			})
+			w.pass(500 * time.Millisecond)
+			w.state.Rest()
+			for _, over := range []<-chan outcome{onKept, connecting, overtaken} {
+				if o := <-over; o.Status != 200 {
+					t.Errorf("h2 %v: %d %q", h2, o.Status, o.Trail)
+				}
+			}
+			w.pass(time.Millisecond)
+			for name, f := range w.fake {
+				if got := f.open(); got != 0 {
+					t.Errorf("h2 %v: %d connections of %s are open", h2, got, name)
+				}
+			}
+			w.reload(nil)
+			w.fake["A"].be(behaviour{h2: h2})
+			w.get()
+			if got := w.fake["A"].open(); got != 1 {
+				t.Errorf("h2 %v: %d connections are open after the pool came back", h2, got)
+			}
+		})
+	}
+}

@@ -18,6 +18,7 @@ const (
 // reloads. Configurations that overlap share it. Safe for concurrent use.
 type State struct {
 	closed     atomic.Bool
+	resting    atomic.Bool // no configuration has the pool
 	lastTarget atomic.Pointer[Target]
 	targets    sync.Map // TargetKey to *Target
 
@@ -45,12 +46,20 @@ func (s *State) Close() {
 	for _, c := range running {
 		c.cancelIfUnwanted()
 	}
-	s.CloseIdle()
+	s.closeIdle()
 }
 
-// CloseIdle closes the standing connections that carry nothing, and lets go of
-// the others once their requests are over.
-func (s *State) CloseIdle() { s.eachRoute(func(r *Route) { r.closeIdle(0) }) }
+// Rest lets go of every standing connection, now or when its request is over,
+// until some configuration adopts the state again.
+func (s *State) Rest() {
+	s.resting.Store(true)
+	s.closeIdle()
+}
+
+// keeps reports whether connections are kept for the next request.
+func (s *State) keeps() bool { return !s.closed.Load() && !s.resting.Load() }
+
+func (s *State) closeIdle() { s.eachRoute(func(r *Route) { r.closeIdle(0) }) }
 
 // Traffic counts the bytes of the proxy of a name.
 func (s *State) Traffic(proxy string) *Traffic { return &s.proxy(proxy, time.Now()).Traffic }
