@@ -262,9 +262,9 @@ func TestRestingState(t *testing.T) {
 			w := newWorld(t, named("A B"), nil)
 			w.fake["A"].be(behaviour{h2: h2})
 			w.get()
-			w.fake["A"].be(behaviour{h2: h2, answer: after(3*time.Second, ok)})
+			w.fake["A"].be(behaviour{h2: h2, answer: after(900*time.Millisecond, ok)})
 			onKept := w.later(w.get)
-			w.fake["A"].be(behaviour{h2: h2, delay: time.Second})
+			w.fake["A"].be(behaviour{h2: h2, delay: 900 * time.Millisecond})
 			connecting := w.later(func() outcome { return w.getFrom("other.example.com:443") })
 			overtaken := w.later(func() outcome {
 				w.connect(w.proxy("A"), false)
@@ -277,7 +277,7 @@ func TestRestingState(t *testing.T) {
 					t.Errorf("h2 %v: %d %q", h2, o.Status, o.Trail)
 				}
 			}
-			w.pass(time.Millisecond)
+			w.pass(time.Second)
 			for name, f := range w.fake {
 				if got := f.open(); got != 0 {
 					t.Errorf("h2 %v: %d connections of %s are open", h2, got, name)
@@ -285,7 +285,7 @@ func TestRestingState(t *testing.T) {
 			}
 			w.reload(nil)
 			w.fake["A"].be(behaviour{h2: h2})
-			w.get()
+			w.wantTrail(w.get(), 200, "A:ok")
 			if got := w.fake["A"].open(); got != 1 {
 				t.Errorf("h2 %v: %d connections are open after the pool came back", h2, got)
 			}
