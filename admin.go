@@ -255,10 +255,14 @@ func (l *livePool) targetKey(raw string) (pool.TargetKey, error) {
 		raw = "https://" + raw
 	}
 	u, err := url.Parse(raw)
-	if err != nil || u.Hostname() == "" || (u.Scheme != "http" && u.Scheme != "https") {
+	if err != nil || (u.Scheme != "http" && u.Scheme != "https") {
 		return pool.TargetKey{}, badRequest("target: expected a host, host:port or an http:// or https:// URL")
 	}
-	return pool.TargetKey{Scheme: u.Scheme, Addr: targetAddr(u), Trust: l.trust.id}, nil
+	addr, err := hostPort(u.Host, u.Scheme)
+	if err != nil {
+		return pool.TargetKey{}, badRequest("target: " + err.Error())
+	}
+	return pool.TargetKey{Scheme: u.Scheme, Addr: addr, Trust: l.trust.id}, nil
 }
 
 func notFound(message string) error {

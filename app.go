@@ -69,20 +69,28 @@ func (a *App) makePools(ctx caddy.Context) error {
 
 // Start makes the pools' state follow this configuration and begins the checks.
 func (a *App) Start() error {
-	configured := make(map[string]*pool.Pool, len(a.pools))
-	for _, p := range a.pools {
-		p.Adopt()
-		configured[p.Name] = p.Pool
-	}
-	a.registry.keepOnly(configured)
+	a.registry.started(a)
 	a.checker.Start()
 	return nil
 }
 
-// Stop ends the checks. Requests that run go on.
+// Stop ends the checks. Requests that run go on. Where this configuration is
+// given up because another part of it did not start, the state follows the one
+// before again, which goes on.
 func (a *App) Stop() error {
 	a.checker.Stop()
+	a.registry.stopped(a)
 	return nil
+}
+
+// adopt makes the state follow this configuration.
+func (a *App) adopt() {
+	configured := make(map[string]bool, len(a.pools))
+	for _, p := range a.pools {
+		p.Adopt()
+		configured[p.Name] = true
+	}
+	a.registry.keepOnly(configured)
 }
 
 // Cleanup lets go of what outlives a reload, unless another configuration uses it.

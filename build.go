@@ -144,7 +144,7 @@ func targetAddr(u *url.URL) string {
 	return net.JoinHostPort(strings.ToLower(strings.TrimSuffix(u.Hostname(), ".")), port)
 }
 
-// options are the options that the request path works with.
+// forwarding is what the request path works with.
 func (f ForwardConfig) forwarding() pool.Options {
 	o := pool.Options{
 		ConnectTimeout:    time.Duration(*f.ConnectTimeout),

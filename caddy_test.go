@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -261,3 +262,34 @@ func (*logCapture) UnmarshalCaddyfile(d *caddyfile.Dispenser) error { d.Next(); 
 type nopCloser struct{ io.Writer }
 
 func (nopCloser) Close() error { return nil }
+
+// runningApps are the configurations of the app that were started.
+func runningApps() []*App {
+	registry, err := acquireRegistry()
+	if err != nil {
+		panic(err)
+	}
+	defer releaseRegistry() //nolint:errcheck // nothing is destructed here
+	registry.mu.Lock()
+	defer registry.mu.Unlock()
+	return slices.Clone(registry.running)
+}
+
+// loadApp provisions an app of its own, beside the one that runs.
+func loadApp(t *testing.T, s *server, pools string, app *App) {
+	t.Helper()
+	var config struct {
+		Apps map[string]json.RawMessage `json:"apps"`
+	}
+	if err := json.Unmarshal(s.config(pools, ""), &config); err != nil {
+		t.Fatal(err)
+	}
+	if err := json.Unmarshal(config.Apps["proxy_pool"], app); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := caddy.NewContext(caddy.Context{Context: t.Context()})
+	t.Cleanup(cancel)
+	if err := app.Provision(ctx); err != nil {
+		t.Fatal(err)
+	}
+}

@@ -1,6 +1,7 @@
 package proxypool
 
 import (
+	"slices"
 	"sync"
 
 	"github.com/caddyserver/caddy/v2"
@@ -19,6 +20,7 @@ const statesKey = "proxy_pool"
 type registry struct {
 	mu         sync.Mutex
 	pools      map[string]*pool.State
+	running    []*App // configurations that were started, the newest last
 	trusts     []knownTrust
 	trustCount int
 }
@@ -54,14 +56,41 @@ func (r *registry) state(name string) *pool.State {
 	return s
 }
 
+// started makes the states follow a configuration.
+func (r *registry) started(a *App) {
+	r.mu.Lock()
+	r.running = append(r.running, a)
+	r.mu.Unlock()
+	a.adopt()
+}
+
+// stopped takes a configuration out. Where it was the newest, one before it
+// goes on: Caddy gives up a new configuration that does not start as a whole.
+func (r *registry) stopped(a *App) {
+	r.mu.Lock()
+	i := slices.Index(r.running, a)
+	newest := i >= 0 && i == len(r.running)-1
+	if i >= 0 {
+		r.running = slices.Delete(r.running, i, i+1)
+	}
+	var before *App
+	if newest && i > 0 {
+		before = r.running[i-1]
+	}
+	r.mu.Unlock()
+	if before != nil {
+		before.adopt()
+	}
+}
+
 // keepOnly closes the connections of pools that are configured no more, and
 // forgets some of them where there are too many.
-func (r *registry) keepOnly(configured map[string]*pool.Pool) {
+func (r *registry) keepOnly(configured map[string]bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	excess := len(r.pools) - len(configured) - maxPoolStates
 	for name, s := range r.pools {
-		if configured[name] != nil {
+		if configured[name] {
 			continue
 		}
 		s.Rest()

@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
+	"strings"
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp/headers"
@@ -67,6 +69,9 @@ func (t *Transport) withTLS(ctx caddy.Context, app *App) (trust, error) {
 	if config == nil {
 		return t.trust, nil
 	}
+	if strings.Contains(t.TLS.ServerName, "{") {
+		return trust{}, errors.New("tls: server_name: placeholders are not supported here")
+	}
 	id, err := json.Marshal(t.TLS)
 	if err != nil {
 		return trust{}, fmt.Errorf("tls: %w", err)
@@ -79,6 +84,9 @@ func (t *Transport) withTLS(ctx caddy.Context, app *App) (trust, error) {
 	if config.RootCAs != nil {
 		made.id += app.registry.trustID(config.RootCAs)
 	}
+	if len(config.Certificates) > 0 || config.GetClientCertificate != nil {
+		made.id += app.registry.uniqueID() // it may be another one after a reload
+	}
 	return made, nil
 }
 
@@ -87,9 +95,10 @@ func (t *Transport) withTLS(ctx caddy.Context, app *App) (trust, error) {
 func (t *Transport) RoundTrip(req *http.Request) (*http.Response, error) {
 	out := *req
 	url := *req.URL
+	url.Opaque = "" // would win over Host: see Handler.ServeHTTP
 	if url.Scheme == "" {
 		url.Scheme = "http"
-		if t.TLSEnabled() {
+		if t.TLSEnabled() && !slices.Contains(t.TLS.ExceptPorts, url.Port()) {
 			url.Scheme = "https"
 		}
 	}
@@ -105,10 +114,16 @@ func (t *Transport) RoundTrip(req *http.Request) (*http.Response, error) {
 		}
 	}
 	var failure *pool.Error
-	if errors.As(err, &failure) && failure.Unsent {
+	switch {
+	case err == nil:
+		return resp, nil
+	case req.Context().Err() != nil:
+		return nil, req.Context().Err() // the client's doing, not the upstream's
+	case errors.As(err, &failure) && failure.Unsent:
 		return nil, reverseproxy.NewDialError(err)
+	default:
+		return nil, err
 	}
-	return resp, err
 }
 
 // RequestHeaderOps makes Host the upstream's, as the target expects it, unless

@@ -63,13 +63,24 @@ func (r *registry) trustID(roots *x509.CertPool) string {
 			return known.id
 		}
 	}
-	r.trustCount++
-	known := knownTrust{roots: roots, id: "roots-" + strconv.Itoa(r.trustCount)}
+	known := knownTrust{roots: roots, id: r.nextID()}
 	r.trusts = append(r.trusts, known)
 	if len(r.trusts) > maxTrusts {
 		r.trusts = r.trusts[1:]
 	}
 	return known.id
+}
+
+// uniqueID is equal to no other.
+func (r *registry) uniqueID() string {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.nextID()
+}
+
+func (r *registry) nextID() string {
+	r.trustCount++
+	return "trust-" + strconv.Itoa(r.trustCount)
 }
 
 // knownTrust is a set of roots that was seen before.
