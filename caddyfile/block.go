@@ -18,6 +18,7 @@ import (
 type Option struct {
 	read       func(*caddyfile.Dispenser) error
 	repeatable bool
+	refused    bool // not an option to recommend
 }
 
 // Options are what may stand in a block, by name.
@@ -33,9 +34,11 @@ func Repeated(read func(*caddyfile.Dispenser) error) Option {
 
 // NotYet is an option that is known but does nothing in this version.
 func NotYet() Option {
-	return Once(func(d *caddyfile.Dispenser) error {
+	refuse := Once(func(d *caddyfile.Dispenser) error {
 		return d.Errf("%s is not available yet", d.Val())
 	})
+	refuse.refused = true
+	return refuse
 }
 
 // Value is an option with one argument. parse reads it into what dst points to.
@@ -107,8 +110,13 @@ func (o Options) unknown(d *caddyfile.Dispenser, where string) error {
 	if d.Val() == "{" {
 		return d.Errf("unexpected block in %s", where)
 	}
-	return d.Errf("unknown option %s in %s, expected one of %s", Quote(d.Val()), where,
-		strings.Join(slices.Sorted(maps.Keys(o)), ", "))
+	var known []string
+	for _, name := range slices.Sorted(maps.Keys(o)) {
+		if !o[name].refused {
+			known = append(known, name)
+		}
+	}
+	return d.Errf("unknown option %s in %s, expected one of %s", Quote(d.Val()), where, strings.Join(known, ", "))
 }
 
 // NoMore refuses what is left of the line after an option's arguments.
