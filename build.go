@@ -39,7 +39,7 @@ func (a *App) makePool(ctx caddy.Context, config *PoolConfig) (*livePool, health
 	checks := config.HealthCheck.withDefaults()
 	pc := pool.Config{
 		Name:          config.Name,
-		Order:         pool.Order(cmp.Or(config.Order, orderFirst)),
+		Order:         cmp.Or(pool.Order(config.Order), pool.OrderFirst),
 		PreferHealthy: config.PreferHealthy != nil && *config.PreferHealthy,
 		Options:       live.forward.forwarding(),
 		Checks:        checks.schedule(),
@@ -75,7 +75,7 @@ func (a *App) makeProxy(ctx caddy.Context, l *livePool, config *PoolConfig, c *P
 		return pool.ProxyConfig{}, err
 	}
 	l.hands[c.Name] = handout{forHTTP, forHTTPS}
-	kind := pool.Type(cmp.Or(c.Type, typeOther))
+	kind := cmp.Or(pool.Type(c.Type), pool.TypeOther)
 	built := pool.ProxyConfig{
 		Name: c.Name, Type: kind, URL: forHTTPS.String(),
 		CostPerGB: c.CostPerGB, CostPerMonth: c.CostPerMonth,

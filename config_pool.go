@@ -17,13 +17,6 @@ const defaultPoolName = "default"
 // defaultMaxFailures is how many failures in a row make a proxy down.
 const defaultMaxFailures = 3
 
-// The order of proxies whose priority and cost are equal.
-const (
-	orderFirst        = "first"
-	orderRoundRobin   = "round_robin"
-	orderLeastLatency = "least_latency"
-)
-
 var errTwice = errors.New("given twice; its name must be its own")
 
 // PoolConfig is the configuration of a pool: an ordered set of proxies.
@@ -132,7 +125,7 @@ func (c *PoolConfig) validate() error {
 func (c *PoolConfig) validateOptions() error {
 	return cmp.Or(
 		within("max_failures", c.MaxFailures, 1, maxCount),
-		oneOf("order", c.Order, orderFirst, orderRoundRobin, orderLeastLatency),
+		oneOf("order", c.Order, pool.OrderFirst, pool.OrderRoundRobin, pool.OrderLeastLatency),
 		c.ForwardConfig.validate(),
 	)
 }

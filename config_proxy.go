@@ -13,14 +13,7 @@ import (
 
 	parse "github.com/caddy-proxypool/proxypool/caddyfile"
 	"github.com/caddy-proxypool/proxypool/dial"
-)
-
-// The types of a proxy. They decide its priority where it has none.
-const (
-	typeVPS         = "vps"
-	typeDatacenter  = "datacenter"
-	typeResidential = "residential"
-	typeOther       = "other"
+	"github.com/caddy-proxypool/proxypool/pool"
 )
 
 // ProxyConfig is the configuration of one upstream forward proxy.
@@ -111,7 +104,7 @@ func (c *ProxyConfig) validate() error {
 // validateOptions checks the options that were given.
 func (c *ProxyConfig) validateOptions() error {
 	return cmp.Or(
-		oneOf("type", c.Type, typeVPS, typeDatacenter, typeResidential, typeOther),
+		oneOf("type", c.Type, pool.TypeVPS, pool.TypeDatacenter, pool.TypeResidential, pool.TypeOther),
 		checkProxyURL("url", c.URL),
 		checkProxyURL("http_url", c.HTTPURL),
 		checkProxyURL("https_url", c.HTTPSURL),

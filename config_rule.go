@@ -67,11 +67,15 @@ func lasting(option string, d *caddy.Duration, rule durationRule) error {
 }
 
 // oneOf checks that an option is one of the words, or was not given.
-func oneOf(option, word string, words ...string) error {
-	if word == "" || slices.Contains(words, word) {
+func oneOf[T ~string](option, word string, words ...T) error {
+	if word == "" || slices.Contains(words, T(word)) {
 		return nil
 	}
-	return fmt.Errorf("%s: expected one of %s, got %s", option, strings.Join(words, ", "), parse.Quote(word))
+	list := make([]string, len(words))
+	for i, w := range words {
+		list[i] = string(w)
+	}
+	return fmt.Errorf("%s: expected one of %s, got %s", option, strings.Join(list, ", "), parse.Quote(word))
 }
 
 // statuses checks a list of statuses and of classes of them.
