@@ -9,6 +9,7 @@ import (
 	"github.com/caddyserver/caddy/v2"
 
 	parse "github.com/caddy-proxypool/proxypool/caddyfile"
+	"github.com/caddy-proxypool/proxypool/pool"
 )
 
 // defaultPoolName is the name of a pool that was given none.
