@@ -35,7 +35,9 @@ func (c *HTTPConn) prepare(req *http.Request) *http.Request {
 		sent.Header.Del(headerProxyAuthorization)
 	}
 	if c.absoluteForm {
-		sent.URL = absoluteURL(req.URL)
+		if req.URL != nil {
+			sent.URL = absoluteURL(req.URL)
+		}
 		if c.proxyAuth != "" {
 			sent.Header[headerProxyAuthorization] = []string{c.proxyAuth}
 		}

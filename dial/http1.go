@@ -62,6 +62,7 @@ func (h *http1Conn) roundTrip(req *http.Request) (*http.Response, error) {
 	}
 	failed := newSendError(req, err, ReasonMalformedResponse)
 	failed.unsent = unsent
+	failed.refusedLocally()
 	return nil, failed
 }
 

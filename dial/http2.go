@@ -3,6 +3,7 @@ package dial
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
@@ -11,6 +12,7 @@ import (
 	"sync"
 	"sync/atomic"
 
+	"golang.org/x/net/http/httpguts"
 	"golang.org/x/net/http2"
 )
 
@@ -62,7 +64,7 @@ func (c *HTTPConn) begin2(ctx context.Context, conn net.Conn) (*HTTPConn, error)
 func (h *http2Conn) roundTrip(req *http.Request) (*http.Response, error) {
 	h.take()
 	a := newAttempt(h, req)
-	resp, err := h.cc.RoundTrip(req.WithContext(a))
+	resp, err := a.send(req)
 	if err != nil {
 		failed := a.failure(req, err)
 		a.done()
@@ -183,6 +185,18 @@ func newAttempt(h *http2Conn, req *http.Request) *attempt {
 	return a
 }
 
+// send looks at the method before anything else does: HTTP/2 sends whatever it
+// is, and the target resets the stream.
+func (a *attempt) send(req *http.Request) (*http.Response, error) {
+	if req.Method != "" && !httpguts.ValidHeaderFieldName(req.Method) {
+		if req.Body != nil {
+			_ = req.Body.Close()
+		}
+		return nil, fmt.Errorf("http2: invalid method %q", req.Method)
+	}
+	return a.conn.cc.RoundTrip(req.WithContext(a))
+}
+
 // Value finds the trace under the key of httptrace, the rest where it was.
 func (a *attempt) Value(key any) any {
 	if v := a.traced.Value(key); v != nil {
@@ -229,6 +243,7 @@ func (a *attempt) failure(req *http.Request, err error) *SendError {
 		// The end of ctx is the one error that does not wait for the stream's
 		// end, so that only without it no writing is certain to remain none.
 		failed.unsent = !a.wrote.Load()
+		failed.refusedLocally()
 	}
 	return failed
 }

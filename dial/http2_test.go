@@ -12,9 +12,9 @@ import (
 	"github.com/caddy-proxypool/proxypool/internal/proxytest"
 )
 
-// framed runs an HTTP/2 target that does with the first request whatever react
-// says, and returns a connection to it. The TLS is that of a real origin.
-func framed(t *testing.T, react func(*http2.Framer, uint32)) *dial.HTTPConn {
+// framed runs an HTTP/2 target that does with each request whatever react says,
+// and returns a connection to it. The TLS is that of a real origin.
+func framed(t *testing.T, react func(*http2.Framer, uint32), settings ...http2.Setting) *dial.HTTPConn {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -33,14 +33,17 @@ func framed(t *testing.T, react func(*http2.Framer, uint32)) *dial.HTTPConn {
 			return
 		}
 		fr := http2.NewFramer(conn, conn)
-		fr.WriteSettings()
+		fr.WriteSettings(settings...)
 		for {
 			frame, err := fr.ReadFrame()
 			if err != nil {
 				return
 			}
-			if _, ok := frame.(*http2.HeadersFrame); ok {
-				react(fr, frame.Header().StreamID)
+			switch frame := frame.(type) {
+			case *http2.HeadersFrame:
+				react(fr, frame.StreamID)
+			case *http2.PingFrame:
+				fr.WritePing(true, frame.Data)
 			}
 		}
 	}()

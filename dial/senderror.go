@@ -17,6 +17,10 @@ const (
 	ReasonMalformedResponse = "malformed_response"
 	ReasonHeaderTooLarge    = "header_too_large"
 	ReasonSendFailed        = "send_failed"
+
+	// Of requests that no connection would carry: see [SendError.BadRequest].
+	ReasonBadRequest            = "bad_request"
+	ReasonRequestHeaderTooLarge = "request_header_too_large" // larger than the target takes
 )
 
 // SendError is every error of [HTTPConn.RoundTrip].
@@ -52,6 +56,12 @@ func (e *SendError) Unsent() bool { return e.unsent }
 // Timeout reports whether the failure was that time ran out.
 func (e *SendError) Timeout() bool { return e.timeout }
 
+// BadRequest reports whether the request itself cannot be sent, so that neither
+// the connection is to blame, nor does another one help.
+func (e *SendError) BadRequest() bool {
+	return e.reason == ReasonBadRequest || e.reason == ReasonRequestHeaderTooLarge
+}
+
 // newSendError tells apart what went wrong with a request. other is the reason
 // where nothing is recognised.
 func newSendError(req *http.Request, err error, other string) *SendError {
@@ -67,8 +77,38 @@ func newSendError(req *http.Request, err error, other string) *SendError {
 		e.reason = ReasonConnReset
 	case isClosed(err), strings.Contains(text, "server closed idle connection"), errors.Is(err, errSealed):
 		e.reason = ReasonConnClosed
+	case text == requestHeaderTooLarge, text == "http2: "+requestHeaderTooLarge:
+		e.reason = ReasonRequestHeaderTooLarge
 	case strings.Contains(text, "response headers exceeded"), strings.Contains(text, "header list larger"):
 		e.reason = ReasonHeaderTooLarge
 	}
 	return e
+}
+
+// requestHeaderTooLarge is the error of HTTP/2 for a header, or a trailer, above
+// the limit that the target named in its settings.
+const requestHeaderTooLarge = "request header list larger than peer's advertised limit"
+
+// badRequestErrors begin the errors of net/http and HTTP/2 for a request that
+// they refuse to write; none of them has a type.
+var badRequestErrors = [...]string{
+	"http: nil Request.", "http: invalid header ", "http: invalid trailer ", "http: invalid method ",
+	"http: no Host in request URL", "http: invalid Host header", "http: Request.ContentLength=",
+	"http: Request.Write on Request with no Host", "net/http: can't write control character in Request.URL",
+	"invalid Trailer key ",
+	"http2: Request.URL is nil", "http2: invalid method ", "http2: idna: ", "http2: invalid Host header", "http2: invalid request :path ",
+	"http2: invalid :protocol header ", "http2: invalid HTTP header ", "http2: invalid HTTP trailer ",
+	"http2: invalid Upgrade request header", "http2: invalid Transfer-Encoding request header",
+	"http2: invalid Connection request header", "http2: invalid Trailer key ",
+}
+
+// refusedLocally notes where nothing was written because the request cannot be.
+func (e *SendError) refusedLocally() {
+	text := e.Err.Error()
+	for _, begin := range badRequestErrors {
+		if e.unsent && strings.HasPrefix(text, begin) {
+			e.reason = ReasonBadRequest
+			return
+		}
+	}
 }

@@ -22,6 +22,8 @@ type SendFault interface {
 	// Unsent is true only where no byte of the request was written, and none
 	// will be, or where the target said that it did not process the request.
 	Unsent() bool
+	// BadRequest is true where the request itself cannot be sent, by whomever.
+	BadRequest() bool
 	FailureReason() string
 	Timeout() bool
 }
@@ -38,6 +40,9 @@ const (
 	reasonClientGone  = "client_gone"
 	reasonOverdue     = "overdue" // the connect was overtaken by the next proxy's
 	reasonUnknown     = "error"
+
+	// The connection's word for a header that is larger than the target takes.
+	reasonRequestHeaderTooLarge = "request_header_too_large"
 )
 
 // blameConnect counts the failure of a connect against whose fault it was.
@@ -69,6 +74,12 @@ func failureReason(err error) string {
 func unsent(err error) bool {
 	var fault SendFault
 	return errors.As(err, &fault) && fault.Unsent()
+}
+
+// isBadRequest reports whether the request itself is at fault.
+func isBadRequest(err error) bool {
+	var fault SendFault
+	return errors.As(err, &fault) && fault.BadRequest()
 }
 
 func isTimeout(err error) bool {

@@ -151,6 +151,49 @@ func TestClientThatGoesAwayIsNobodysFailure(t *testing.T) {
 	}
 }
 
+// TestBadRequestIsNobodysFailure: one that cannot be sent is tried once, and
+// leaves a connection that carries many as it is, fresh or kept.
+func TestBadRequestIsNobodysFailure(t *testing.T) {
+	tests := []struct {
+		reason string
+		status int
+	}{
+		{"bad_request", 400},
+		{reasonRequestHeaderTooLarge, 431},
+	}
+	for _, tt := range tests {
+		for _, h2 := range []bool{false, true} {
+			t.Run(fmt.Sprintf("%s h2 %v", tt.reason, h2), func(t *testing.T) {
+				inBubble(t, func(t *testing.T) {
+					w := newWorld(t, named("A B"), nil)
+					impossible := func(*fakeConn, *http.Request) (*http.Response, error) {
+						return nil, &sendFault{reason: tt.reason, unsent: true, bad: true}
+					}
+					for range 3 {
+						w.fake["A"].be(behaviour{h2: h2, answer: impossible})
+						o := w.get()
+						w.wantTrail(o, tt.status, "A:"+tt.reason)
+						if !o.err.Unsent {
+							t.Error("told to be sent")
+						}
+						w.fake["A"].be(behaviour{h2: h2})
+						w.wantTrail(w.get(), 200, "A:ok")
+					}
+					if n := w.proxy("A").State.failures.Load() + w.route("A").failures.Load(); n != 0 {
+						t.Errorf("%d failures", n)
+					}
+					if row := w.row("A"); row.Requests != 3 || row.Failed != 0 {
+						t.Errorf("%d requests, %d failed", row.Requests, row.Failed)
+					}
+					if n := w.fake["A"].dialled(); h2 && n != 1 {
+						t.Errorf("%d connections", n)
+					}
+				})
+			})
+		}
+	}
+}
+
 // TestOneEventCountsOnce breaks 64 requests at one moment.
 func TestOneEventCountsOnce(t *testing.T) {
 	for _, h2 := range []bool{false, true} {

@@ -135,12 +135,14 @@ type sendFault struct {
 	reason  string
 	unsent  bool
 	timeout bool
+	bad     bool // the request's own fault
 	err     error
 }
 
 func (f *sendFault) Error() string         { return f.reason }
 func (f *sendFault) Unwrap() error         { return f.err }
 func (f *sendFault) Unsent() bool          { return f.unsent }
+func (f *sendFault) BadRequest() bool      { return f.bad }
 func (f *sendFault) FailureReason() string { return f.reason }
 func (f *sendFault) Timeout() bool         { return f.timeout }
 

@@ -262,6 +262,8 @@ func (a *attempt) failed(err error) error {
 		return a.clientGone(a.req.Context().Err())
 	case a.body != nil && a.body.failure() != nil:
 		return a.clientGone(a.body.failure())
+	case isBadRequest(err):
+		a.step(a.proxy, reason)
 	case a.isStale(err):
 		a.step(a.proxy, reasonStale)
 		a.repeat = a.proxy
@@ -333,7 +335,7 @@ func (x *exchange) mayRepeat(err error) bool {
 		return false
 	}
 	switch {
-	case errors.Is(err, errClientGone), errors.Is(err, errTargetSlow):
+	case errors.Is(err, errClientGone), errors.Is(err, errTargetSlow), isBadRequest(err):
 		return false
 	case errors.Is(err, errBlocked), unsent(err):
 		return true

@@ -64,7 +64,8 @@ func (t *Trace) at(i int) step {
 type Error struct {
 	// Status is the one for the client: 502, 504 where the last failure was a
 	// timeout, 503 where no proxy was usable, 499 where the client went away,
-	// 413 where it sent more than the server takes.
+	// 413 where it sent more than the server takes, 431 where its header is
+	// larger than the target takes, 400 where its request cannot be sent.
 	Status int
 
 	// RetryAfter is when to try again; with 503 alone.
@@ -151,6 +152,10 @@ func (x *exchange) asError(err error) *Error {
 	case errors.Is(err, errNoProxy):
 		e.Status = http.StatusServiceUnavailable
 		e.RetryAfter = x.pool.retryAfter(x.target, time.Now())
+	case e.Reason == reasonRequestHeaderTooLarge:
+		e.Status = http.StatusRequestHeaderFieldsTooLarge
+	case isBadRequest(err):
+		e.Status = http.StatusBadRequest
 	case isTimeout(err):
 		e.Status = http.StatusGatewayTimeout
 	}
