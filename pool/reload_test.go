@@ -1,6 +1,7 @@
 package pool
 
 import (
+	"fmt"
 	"net/http"
 	"testing"
 	"time"
@@ -291,4 +292,34 @@ func TestRestingState(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestForgottenProxiesLeaveNothing: neither their routes, nor the connection of
+// a request that still runs.
+func TestForgottenProxiesLeaveNothing(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		w := newWorld(t, named("A"), nil)
+		target := w.target(api)
+		var states []*ProxyState
+		identity := "x"
+		for i := range maxRetired + 10 {
+			s := w.state.proxy(fmt.Sprint("P", i), time.Now())
+			s.identity.Store(&identity)
+			target.route(&Proxy{State: s})
+			states = append(states, s)
+		}
+		w.reload(nil)
+		routes, recognised := 0, 0
+		for _, s := range states {
+			if target.known(s) != nil {
+				routes++
+			}
+			if s.isIdentity(identity) {
+				recognised++
+			}
+		}
+		if routes != maxRetired || recognised != maxRetired {
+			t.Errorf("%d routes, connections of %d proxies are kept", routes, recognised)
+		}
+	})
 }

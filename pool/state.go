@@ -76,28 +76,38 @@ func (s *State) proxy(name string, now time.Time) *ProxyState {
 	return ps
 }
 
-// retire forgets the history of proxies that left the configuration, once
-// there are too many of them, and closes their connections.
+// retire closes the connections of proxies that left the configuration, and
+// forgets the history of some once there are too many of them.
 func (s *State) retire(configured map[string]bool) {
 	s.mu.Lock()
-	gone := make(map[*ProxyState]bool)
+	retired := make(map[*ProxyState]bool)
+	forgotten := false
 	excess := len(s.proxies) - len(configured) - maxRetired
 	for name, ps := range s.proxies {
-		if configured[name] {
-			continue
-		}
-		gone[ps] = true
-		if excess > 0 {
+		switch {
+		case configured[name]:
+		case excess > 0:
+			ps.identity.Store(nil) // nothing that still runs over it is kept
 			delete(s.proxies, name)
+			forgotten = true
 			excess--
+		default:
+			retired[ps] = true
 		}
 	}
+	known := make(map[*ProxyState]bool, len(s.proxies))
+	for _, ps := range s.proxies {
+		known[ps] = true
+	}
 	s.mu.Unlock()
-	if len(gone) == 0 {
+	if len(retired) == 0 && !forgotten {
 		return
 	}
 	s.eachRoute(func(r *Route) {
-		if gone[r.state] {
+		if !known[r.state] {
+			r.target.routes.Delete(r.state)
+		}
+		if retired[r.state] || !known[r.state] {
 			r.closeIdle(0)
 		}
 	})
