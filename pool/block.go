@@ -74,7 +74,7 @@ func wildcard(pattern, value string) bool {
 	prefix, open := strings.CutSuffix(pattern, "*")
 	suffix, openStart := strings.CutPrefix(prefix, "*")
 	switch {
-	case pattern == "*" || pattern == "":
+	case pattern == "*":
 		return true
 	case open && openStart:
 		return strings.Contains(value, suffix)
