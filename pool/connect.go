@@ -26,6 +26,8 @@ type connect struct {
 	probe  bool // made to learn whether the route works
 	cancel context.CancelFunc
 
+	pending, unready flight // of the route, and of the proxy
+
 	mu      sync.Mutex
 	waiters []chan<- struct{}
 	over    bool
@@ -59,8 +61,8 @@ func (p *Proxy) connect(r *Route, o *Options, http1, asProbe bool, wake chan<- s
 	if joinable {
 		r.joined = c
 	}
-	r.pending.add(c)
-	p.State.unready.add(c)
+	r.pending.add(&c.pending, c.start)
+	p.State.unready.add(&c.unready, c.start)
 	p.pool.state.run(c)
 	go c.run(ctx)
 	return c
@@ -68,10 +70,10 @@ func (p *Proxy) connect(r *Route, o *Options, http1, asProbe bool, wake chan<- s
 
 func (c *connect) run(ctx context.Context) {
 	p, r := c.proxy, c.route
-	raw, err := p.Dialer.Dial(ctx, r.target, c.http1, func() { p.State.unready.remove(c) })
+	raw, err := p.Dialer.Dial(ctx, r.target, c.http1, func() { p.State.unready.remove(&c.unready) })
 	c.cancel()
-	p.State.unready.remove(c)
-	r.pending.remove(c)
+	p.State.unready.remove(&c.unready)
+	r.pending.remove(&c.pending)
 	p.pool.state.ended(c)
 	var conn *standing
 	if err == nil {

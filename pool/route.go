@@ -212,33 +212,64 @@ func (r *Route) forget() {
 type inFlight struct {
 	oldest atomic.Int64 // Unix nanoseconds, 0 for none
 
-	mu     sync.Mutex
-	starts map[*connect]int64
+	mu          sync.Mutex
+	first, last *flight // in the order in which they began
 }
 
-func (f *inFlight) add(c *connect) {
+// flight is one connect's place in an inFlight.
+type flight struct {
+	start      int64
+	prev, next *flight
+	listed     bool
+}
+
+func (f *inFlight) add(n *flight, start time.Time) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if f.starts == nil {
-		f.starts = make(map[*connect]int64)
+	n.start, n.listed = start.UnixNano(), true
+	// Few are overtaken between their start and here, so that this is short.
+	n.prev = f.last
+	for n.prev != nil && n.prev.start > n.start {
+		n.prev = n.prev.prev
 	}
-	f.starts[c] = c.start.UnixNano()
+	if n.prev == nil {
+		n.next, f.first = f.first, n
+	} else {
+		n.next, n.prev.next = n.prev.next, n
+	}
+	if n.next == nil {
+		f.last = n
+	} else {
+		n.next.prev = n
+	}
 	f.update()
 }
 
-func (f *inFlight) remove(c *connect) {
+// remove takes it out, where it is in.
+func (f *inFlight) remove(n *flight) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	delete(f.starts, c)
+	if !n.listed {
+		return
+	}
+	if n.prev == nil {
+		f.first = n.next
+	} else {
+		n.prev.next = n.next
+	}
+	if n.next == nil {
+		f.last = n.prev
+	} else {
+		n.next.prev = n.prev
+	}
+	n.prev, n.next, n.listed = nil, nil, false
 	f.update()
 }
 
 func (f *inFlight) update() {
 	var oldest int64
-	for _, start := range f.starts {
-		if oldest == 0 || start < oldest {
-			oldest = start
-		}
+	if f.first != nil {
+		oldest = f.first.start
 	}
 	f.oldest.Store(oldest)
 }
