@@ -18,15 +18,25 @@ const (
 func (c *HTTPConn) AbsoluteForm() bool { return c.absoluteForm }
 
 // prepare makes the request fit for the connection: a password for the proxy
-// goes to the proxy it belongs to, and nowhere else. The request itself is not
-// modified, and not copied where it can go as it is.
+// goes to the proxy it belongs to, and nowhere else, and the request line names
+// a path, or what is made here. The request itself is not modified, and not
+// copied where it can go as it is.
 func (c *HTTPConn) prepare(req *http.Request) *http.Request {
 	_, foreign := req.Header[headerProxyAuthorization]
-	if !c.absoluteForm && !foreign {
+	u := req.URL
+	switch {
+	case u == nil: // which net/http refuses
+	case c.absoluteForm:
+		u = absoluteURL(u)
+	case !originForm(u):
+		u = originURL(u)
+	}
+	if u == req.URL && !foreign && c.proxyAuth == "" {
 		return req
 	}
 	sent := new(http.Request)
 	*sent = *req
+	sent.URL = u
 	if foreign || c.proxyAuth != "" {
 		sent.Header = req.Header.Clone()
 		if sent.Header == nil {
@@ -34,15 +44,32 @@ func (c *HTTPConn) prepare(req *http.Request) *http.Request {
 		}
 		sent.Header.Del(headerProxyAuthorization)
 	}
-	if c.absoluteForm {
-		if req.URL != nil {
-			sent.URL = absoluteURL(req.URL)
-		}
-		if c.proxyAuth != "" {
-			sent.Header[headerProxyAuthorization] = []string{c.proxyAuth}
-		}
+	if c.proxyAuth != "" {
+		sent.Header[headerProxyAuthorization] = []string{c.proxyAuth}
 	}
 	return sent
+}
+
+// originForm reports whether net/http makes a path, or "*", of u by itself.
+func originForm(u *url.URL) bool {
+	if u.Opaque != "" || u.RawPath != "" && u.RawPath[0] != '/' {
+		return false
+	}
+	return u.Path == "" || u.Path[0] == '/' || u.Path == "*"
+}
+
+// originURL is u such that net/http makes a path of it: an opaque part, or a
+// path that begins otherwise, could name another host.
+func originURL(u *url.URL) *url.URL {
+	path := *u
+	path.Opaque = ""
+	if path.Path != "*" && !strings.HasPrefix(path.Path, "/") {
+		path.Path = "/" + path.Path
+	}
+	if path.RawPath != "" && path.RawPath[0] != '/' {
+		path.RawPath = "/" + path.RawPath // unused where it is not the same path
+	}
+	return &path
 }
 
 // absoluteURL is u such that net/http writes all of it in the request line. An

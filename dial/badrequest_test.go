@@ -1,6 +1,7 @@
 package dial_test
 
 import (
+	"io"
 	"net/http"
 	"net/url"
 	"strings"
@@ -108,5 +109,46 @@ func wantBadRequest(t *testing.T, c *dial.HTTPConn, url, reason string, spoil fu
 	}
 	if n := c.InFlight(); n != 0 {
 		t.Errorf("%d in flight", n)
+	}
+}
+
+// TestNoURLNamesAnotherHost: whatever the caller's URL is, the target, or the
+// proxy, gets a path of the target's.
+func TestNoURLNamesAnotherHost(t *testing.T) {
+	tests := []struct {
+		name string
+		url  url.URL
+		want string
+	}{
+		{"opaque", url.URL{Opaque: "http://evil.test/x", Path: "/y", RawQuery: "q"}, "/y?q"},
+		{"opaque, no path", url.URL{Opaque: "http://evil.test/x"}, "/"},
+		{"opaque authority", url.URL{Opaque: "//evil.test/x", Path: "/a/b", RawPath: "/a%2Fb"}, "/a%2Fb"},
+		{"path", url.URL{Path: "http://evil.test/x"}, "/http://evil.test/x"},
+		{"raw path", url.URL{Path: "http://evil.test/x", RawPath: "http:%2F/evil.test/x"}, "/http:%2F/evil.test/x"},
+	}
+	for _, way := range []string{"http", "https", "h2", "proxy"} {
+		origin := proxytest.NewOrigin(t, proxytest.OriginConfig{
+			TLS: way == "https" || way == "h2", HTTP2: way == "h2",
+			Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { io.WriteString(w, r.RequestURI) }),
+		})
+		var proxy *proxytest.Proxy
+		if way == "proxy" {
+			proxy = proxytest.NewProxy(t, proxytest.ProxyConfig{})
+		}
+		for _, test := range tests {
+			t.Run(way+"/"+test.name, func(t *testing.T) {
+				c := mustOpen(t, dialerFor(t, proxy), targetOf(origin))
+				req := newRequest(t.Context(), t, "GET", origin.URL(), "")
+				u := test.url
+				u.Scheme, u.Host = origin.Scheme(), origin.Addr()
+				req.URL = &u
+				if _, got := do(t, c, req); got != test.want {
+					t.Errorf("the target was asked for %q, want %q", got, test.want)
+				}
+				if u.Opaque != test.url.Opaque || u.Path != test.url.Path {
+					t.Error("the caller's URL was modified")
+				}
+			})
+		}
 	}
 }
