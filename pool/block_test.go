@@ -1,8 +1,10 @@
 package pool
 
 import (
+	"fmt"
 	"net/http"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -286,4 +288,35 @@ func FuzzWildcard(f *testing.F) {
 			t.Errorf("%q in %q: %s", part, value, diff)
 		}
 	})
+}
+
+// TestTwoBlocksAtOnce leave the target one proxy. Those that are disabled make
+// the choice between the other two last.
+func TestTwoBlocksAtOnce(t *testing.T) {
+	var config Config
+	for i := range 1002 {
+		config.Proxies = append(config.Proxies, ProxyConfig{Name: fmt.Sprint("P", i), Priority: i})
+	}
+	state := NewState()
+	pl := New(config, state)
+	for _, p := range pl.proxies[:1000] {
+		p.setDisabled(true)
+	}
+	target := state.Target(TargetKey{Scheme: "https", Addr: api}, nil)
+	for range 300 {
+		begin := make(chan struct{})
+		var over sync.WaitGroup
+		for _, p := range pl.proxies[1000:] {
+			p.unblock()
+			x := &exchange{pool: pl, target: target, held: []*heldAnswer{
+				{proxy: p, route: target.route(p), until: time.Now().Add(time.Hour)},
+			}}
+			over.Go(func() { <-begin; x.blockHeld() })
+		}
+		close(begin)
+		over.Wait()
+		if pl.choose(target, new(places), time.Now().UnixNano()) == nil {
+			t.Fatal("the last usable proxy is blocked")
+		}
+	}
 }

@@ -60,11 +60,25 @@ func (x *exchange) blockHeld() {
 	}
 	now := time.Now().UnixNano()
 	for _, h := range x.held {
-		if x.pool.choose(x.target, &blocked, now) == nil {
+		last, marked := x.markBlocked(h, &blocked, now)
+		if last {
 			return
 		}
-		h.proxy.block(h.route, h.until, h.reason)
+		if marked {
+			h.proxy.tellBlocked(h.reason)
+		}
 	}
+}
+
+// markBlocked blocks one of them, unless no other proxy is left: two requests
+// that do so at once must not take each other's.
+func (x *exchange) markBlocked(h *heldAnswer, blocked *places, now int64) (last, marked bool) {
+	x.target.blocking.Lock()
+	defer x.target.blocking.Unlock()
+	if x.pool.choose(x.target, blocked, now) == nil {
+		return true, false
+	}
+	return false, h.proxy.markBlocked(h.route, h.until)
 }
 
 // othersLeft reports whether the request may be tried through another proxy.

@@ -179,11 +179,14 @@ type Target struct {
 
 	key     TargetKey
 	state   *State
-	asked   atomic.Int64 // when somebody last asked for it, in Unix nanoseconds
+	asked   atomic.Int64 // when a request last asked for it, in Unix nanoseconds
+	used    atomic.Int64 // when it was made, or a check last asked for it
 	evicted atomic.Bool
 	h2      atomic.Bool  // it was seen to speak HTTP/2
 	lastTry atomic.Int64 // when one was last tried although all routes fail
 	routes  sync.Map     // *ProxyState to *Route
+
+	blocking sync.Mutex // one at a time decides whom the target blocks
 }
 
 // TargetKey tells targets apart: also two with one address that are trusted

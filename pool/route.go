@@ -154,14 +154,26 @@ func (r *Route) proving(now time.Time, o *Options) {
 
 // block marks the proxy as blocked for the route's target until the given time.
 func (p *Proxy) block(r *Route, until time.Time, reason string) {
+	if p.markBlocked(r, until) {
+		p.tellBlocked(reason)
+	}
+}
+
+// markBlocked is block without its event.
+func (p *Proxy) markBlocked(r *Route, until time.Time) bool {
 	s := p.State
 	s.mu.Lock()
+	defer s.mu.Unlock()
 	if r.target.evicted.Load() || !p.current() {
-		s.mu.Unlock()
-		return
+		return false
 	}
 	r.blockedUntil.Store(until.UnixNano())
 	s.troubled[r] = struct{}{}
+	return true
+}
+
+func (p *Proxy) tellBlocked(reason string) {
+	p.State.mu.Lock()
 	p.settle(time.Now(), reason)
 }
 
