@@ -118,13 +118,13 @@ func (l *livePool) checkSettings(c HealthCheckConfig) (health.Settings, error) {
 			return s, fmt.Errorf("health_check: %w", checkURL(raw))
 		}
 		schemes[u.Scheme] = true
-		s.Probes = append(s.Probes, health.Probe{URL: u, Target: l.target(u, l.trust)})
+		s.Probes = append(s.Probes, health.Probe{URL: u, Target: func() *pool.Target { return l.target(u, l.trust) }})
 	}
 	if !schemes["http"] || !schemes["https"] {
 		other := map[bool]string{true: "https", false: "http"}[schemes["http"]]
 		for _, p := range s.Probes {
 			u := &url.URL{Scheme: other, Host: p.URL.Hostname(), Path: "/"}
-			s.Counterparts = append(s.Counterparts, health.Probe{URL: u, Target: l.target(u, l.trust), AnyStatus: true})
+			s.Counterparts = append(s.Counterparts, health.Probe{URL: u, Target: func() *pool.Target { return l.target(u, l.trust) }, AnyStatus: true})
 		}
 	}
 	return s, nil

@@ -185,7 +185,8 @@ func probe(state *pool.State, raw string) Probe {
 		panic(err)
 	}
 	port := map[string]string{"http": ":80", "https": ":443"}[u.Scheme]
-	return Probe{URL: u, Target: state.Target(pool.TargetKey{Scheme: u.Scheme, Addr: u.Hostname() + port}, nil)}
+	key := pool.TargetKey{Scheme: u.Scheme, Addr: u.Hostname() + port}
+	return Probe{URL: u, Target: func() *pool.Target { return state.Target(key, nil) }}
 }
 
 // start starts the checks, and stops them at the test's end.

@@ -41,8 +41,8 @@ type Settings struct {
 // Probe is one URL that a check asks for.
 type Probe struct {
 	URL       *url.URL
-	Target    *pool.Target
-	AnyStatus bool // every answer of the target passes
+	Target    func() *pool.Target // asked at each check, because one may be evicted
+	AnyStatus bool                // every answer of the target passes
 }
 
 // Checker checks the proxies of some pools from Start to Stop. Its methods may
@@ -110,7 +110,7 @@ func (c *Checker) Stop() {
 	c.cancel()
 	for _, ck := range c.pools {
 		ck.mu.Lock()   // whoever launches a check from here on sees the end
-		ck.mu.Unlock() //nolint:staticcheck // the section is empty on purpose
+		ck.mu.Unlock() //nolint:staticcheck,gocritic // the section is empty on purpose
 	}
 	c.done.Wait()
 }

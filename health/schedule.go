@@ -138,7 +138,7 @@ func (ck *checked) firstPassing(ctx context.Context, p *pool.Proxy, probes []Pro
 }
 
 func (ck *checked) ask(ctx context.Context, p *pool.Proxy, probe Probe) error {
-	status, err := p.Visit(ctx, probe.Target, newRequest(probe.URL))
+	status, err := p.Visit(ctx, probe.Target(), newRequest(probe.URL))
 	if err != nil {
 		return err
 	}

@@ -17,6 +17,7 @@ const maxCheckBody = 4 << 10
 // there is one, because handshakes are most of what a check costs. It returns
 // the answer's status, and blames nobody.
 func (p *Proxy) Visit(ctx context.Context, t *Target, req *http.Request) (status int, err error) {
+	t.use(time.Now())
 	if p.Metered() {
 		if conn := t.route(p).take(false, time.Now().UnixNano()); conn != nil {
 			// That it was closed while idle, or is dead, says nothing of the

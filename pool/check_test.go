@@ -159,3 +159,56 @@ func TestCheckDue(t *testing.T) {
 		})
 	}
 }
+
+// TestVisitKeepsItsTargetKnown, and is no reason to probe its routes.
+func TestVisitKeepsItsTargetKnown(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		w := newWorld(t, []proxySpec{{"A", 10, 1}}, nil)
+		target := w.target(api)
+		for i := range maxTargets + 10 {
+			w.pass(time.Second)
+			if _, err := w.visit("A"); err != nil {
+				t.Fatal(err)
+			}
+			w.target(fmt.Sprintf("t%d.example.com:443", i))
+		}
+		if target.Evicted() {
+			t.Error("the target of checks was forgotten")
+		}
+		if target.asked.Load() != 0 || w.state.lastTarget.Load() != nil {
+			t.Error("a check counts as a request")
+		}
+	})
+}
+
+// TestAskWritesOnceASecond at most: all requests share the word.
+func TestAskWritesOnceASecond(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		w := newWorld(t, named("A"), nil)
+		target := w.target(api)
+		start := time.Now()
+		for _, passed := range []time.Duration{0, time.Second / 2, time.Second} {
+			target.ask(start.Add(passed))
+			if got := target.asked.Load(); got != start.UnixNano() {
+				t.Errorf("written after %v", passed)
+			}
+		}
+		target.ask(start.Add(time.Second + 1))
+		if target.asked.Load() == start.UnixNano() {
+			t.Error("not written after more than a second")
+		}
+	})
+}
+
+// TestConnectionOfAMeteredProbeIsKept, that of a lost race is not.
+func TestConnectionOfAMeteredProbeIsKept(t *testing.T) {
+	for asProbe, want := range map[bool]int{true: 1, false: 0} {
+		inBubble(t, func(t *testing.T) {
+			w := newWorld(t, []proxySpec{{"A", 10, 1}}, nil)
+			w.connect(w.proxy("A"), asProbe)
+			if got := w.fake["A"].open(); got != want {
+				t.Errorf("probe %v: %d connections are open, want %d", asProbe, got, want)
+			}
+		})
+	}
+}

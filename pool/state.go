@@ -128,7 +128,7 @@ func (s *State) Target(key TargetKey, config func() *tls.Config) *Target {
 	if key.Scheme == "https" && config != nil {
 		t.TLS = config()
 	}
-	t.asked.Store(time.Now().UnixNano())
+	t.used.Store(time.Now().UnixNano())
 	var forgotten *Target
 	if s.count >= maxTargets {
 		forgotten = s.evict()
@@ -147,7 +147,7 @@ func (s *State) Target(key TargetKey, config func() *tls.Config) *Target {
 func (s *State) evict() *Target {
 	var oldest *Target
 	s.targets.Range(func(_, v any) bool {
-		if t := v.(*Target); oldest == nil || t.asked.Load() < oldest.asked.Load() {
+		if t := v.(*Target); oldest == nil || t.lastUsed() < oldest.lastUsed() {
 			oldest = t
 		}
 		return true
@@ -182,6 +182,16 @@ func (t *Target) ask(now time.Time) {
 		t.state.lastTarget.Store(t)
 	}
 }
+
+// use keeps the target known for a check's sake, which is no reason to probe
+// its routes.
+func (t *Target) use(now time.Time) {
+	if n := now.UnixNano(); n-t.used.Load() > int64(time.Second) {
+		t.used.Store(n)
+	}
+}
+
+func (t *Target) lastUsed() int64 { return max(t.asked.Load(), t.used.Load()) }
 
 // Evicted reports whether the target was forgotten, so that it must be asked
 // for anew.
