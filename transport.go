@@ -10,7 +10,6 @@ import (
 	"strings"
 
 	"github.com/caddyserver/caddy/v2"
-	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp/headers"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp/reverseproxy"
 
@@ -120,10 +119,8 @@ func (t *Transport) RoundTrip(req *http.Request) (*http.Response, error) {
 		return resp, nil
 	case req.Context().Err() != nil:
 		return nil, req.Context().Err() // the client's doing, not the upstream's
-	case errors.As(err, &failure) && failure.Status < http.StatusInternalServerError:
-		return nil, caddyhttp.Error(failure.Status, err) // the request is at fault
-	case failure != nil && failure.Unsent:
-		return nil, reverseproxy.NewDialError(err)
+	case errors.As(err, &failure) && failure.Unsent && failure.Status >= http.StatusInternalServerError:
+		return nil, reverseproxy.NewDialError(err) // below 500 the request is at fault, and stays so
 	default:
 		return nil, err
 	}
