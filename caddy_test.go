@@ -269,7 +269,7 @@ func runningApps() []*App {
 	if err != nil {
 		panic(err)
 	}
-	defer releaseRegistry() //nolint:errcheck // nothing is destructed here
+	defer releaseRegistry()
 	registry.mu.Lock()
 	defer registry.mu.Unlock()
 	return slices.Clone(registry.running)
