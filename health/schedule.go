@@ -20,16 +20,10 @@ const (
 
 // schedule runs until Stop.
 func (c *Checker) schedule() {
-	timer := time.NewTimer(0)
+	timer := time.NewTimer(tickEvery)
 	defer timer.Stop()
 	var ticked time.Time
 	for {
-		select {
-		case <-c.ctx.Done():
-			return
-		case <-timer.C:
-		case <-c.wake:
-		}
 		now := time.Now()
 		if now.Sub(ticked) >= tickEvery {
 			ticked = now
@@ -44,6 +38,12 @@ func (c *Checker) schedule() {
 			}
 		}
 		timer.Reset(max(time.Until(next), minPause))
+		select {
+		case <-c.ctx.Done():
+			return
+		case <-timer.C:
+		case <-c.wake:
+		}
 	}
 }
 

@@ -85,6 +85,9 @@ func (r *race) wait(x *exchange) error {
 	}
 	var overdue <-chan time.Time
 	if left, never := r.untilNext(x); !never {
+		if left <= 0 {
+			return nil
+		}
 		if r.timer == nil {
 			r.timer = time.NewTimer(left)
 		} else {
