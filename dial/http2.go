@@ -31,14 +31,13 @@ var transport2 = &http2.Transport{
 // unknownStreamLimit stands for the target's limit until its settings came.
 const unknownStreamLimit = 100
 
-// http2Conn carries many requests at once. It counts places itself: the
-// connection has no hook that would tell when one becomes free.
+// http2Conn carries many requests at once. It counts places itself, because the
+// connection frees a stream only some time after its answer was read.
 //
 //nolint:staticcheck // see transport2
 type http2Conn struct {
 	cc     *http2.ClientConn
 	stream *stream
-	owner  *HTTPConn
 
 	mu       sync.Mutex
 	reserved int // claimed, not yet used by a request
@@ -51,8 +50,8 @@ type http2Conn struct {
 //
 //nolint:staticcheck // see transport2
 func (c *HTTPConn) begin2(ctx context.Context, conn net.Conn) (*HTTPConn, error) {
-	c.stream = &stream{Conn: conn, beneath: c.conn, onClosed: c.changed}
-	h := &http2Conn{stream: c.stream, owner: c, limit: unknownStreamLimit}
+	c.stream = &stream{Conn: conn, beneath: c.conn}
+	h := &http2Conn{stream: c.stream, limit: unknownStreamLimit}
 	c.proto = h
 	var err error
 	if h.cc, err = transport2.NewClientConn(c.stream); err != nil {
@@ -93,9 +92,8 @@ func (h *http2Conn) take() {
 // free gives a taken place back.
 func (h *http2Conn) free() {
 	h.mu.Lock()
+	defer h.mu.Unlock()
 	h.active--
-	h.mu.Unlock()
-	h.owner.changed()
 }
 
 // learnLimit asks for the target's limit of streams once its settings have

@@ -3,12 +3,11 @@ package dial
 import (
 	"context"
 	"net/http"
-	"sync/atomic"
 	"time"
 )
 
 // HTTPConn is one connection that carries HTTP requests to a target. Its
-// methods may be called concurrently, except for [HTTPConn.OnChange].
+// methods may be called concurrently.
 type HTTPConn struct {
 	conn   *Conn
 	stream *stream
@@ -17,7 +16,6 @@ type HTTPConn struct {
 	absoluteForm bool
 	proxyAuth    string // sent with requests in absolute-form alone
 
-	onChange atomic.Pointer[func()]
 }
 
 // httpProto is one version of HTTP on a connection.
@@ -55,8 +53,7 @@ func (c *HTTPConn) Multiplexed() bool {
 // the connection is dead.
 func (c *HTTPConn) Reserve() bool { return c.proto.reserve() }
 
-// Release gives a claimed place back unused. It does not lead to a call of
-// what [HTTPConn.OnChange] was given.
+// Release gives a claimed place back unused.
 func (c *HTTPConn) Release() { c.proto.release() }
 
 // Alive reports whether the connection takes further requests, now or when
@@ -65,28 +62,6 @@ func (c *HTTPConn) Alive() bool { return c.proto.alive() }
 
 // InFlight is how many places are claimed or taken.
 func (c *HTTPConn) InFlight() int { return c.proto.inFlight() }
-
-// OnChange has f called whenever a request ended, so that its place is free
-// again, or the connection died: the caller looks which by Alive and Reserve.
-// Calls may be spurious, come from within RoundTrip, Close and the answer's
-// body, and be concurrent on HTTP/2; f must not block. It is set once, before
-// first use; where the connection had died already, f is called at once.
-func (c *HTTPConn) OnChange(f func()) {
-	c.onChange.Store(&f)
-	if one, ok := c.proto.(*http1Conn); ok {
-		one.SetStateHook(func(*http.ClientConn) { f() })
-	}
-	if !c.Alive() {
-		f()
-	}
-}
-
-// changed calls what OnChange was given.
-func (c *HTTPConn) changed() {
-	if f := c.onChange.Load(); f != nil {
-		(*f)()
-	}
-}
 
 // Ping asks the target whether it is still there; on HTTP/2 alone.
 func (c *HTTPConn) Ping(ctx context.Context) error { return c.proto.ping(ctx) }

@@ -9,7 +9,6 @@ import (
 	"net"
 	"net/http"
 	"strings"
-	"sync/atomic"
 	"testing"
 	"time"
 
@@ -31,20 +30,16 @@ func eachProtocol(t *testing.T, test func(t *testing.T, origin *proxytest.Origin
 	}
 }
 
-func TestReuseAndOnChange(t *testing.T) {
+func TestReuse(t *testing.T) {
 	eachProtocol(t, func(t *testing.T, origin *proxytest.Origin, proxy *proxytest.Proxy, c *dial.HTTPConn) {
 		t.Helper()
-		var changes atomic.Int64
-		c.OnChange(func() { changes.Add(1) })
 		for i := range 5 {
 			path := "/"
 			if i == 3 {
 				path = "/empty"
 				origin.SetHandler(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNoContent) }))
 			}
-			before := changes.Load()
 			do(t, c, newRequest(t.Context(), t, "GET", origin.URL()+path, ""))
-			eventually(t, "call of OnChange", func() bool { return changes.Load() > before })
 			if c.InFlight() != 0 || !c.Alive() {
 				t.Fatalf("after an answer: %d in flight, alive: %v", c.InFlight(), c.Alive())
 			}
@@ -52,39 +47,11 @@ func TestReuseAndOnChange(t *testing.T) {
 		if proxy.Accepted() != 1 || origin.Conns() != 1 {
 			t.Errorf("the proxy saw %d connections and the target %d, want 1", proxy.Accepted(), origin.Conns())
 		}
-		before := changes.Load()
 		proxy.MustSetMode(t, proxytest.Refuse)
-		eventually(t, "death of the idle connection", func() bool { return changes.Load() > before && !c.Alive() })
+		eventually(t, "death of the idle connection", func() bool { return !c.Alive() })
 		if c.Reserve() {
 			t.Error("Reserve() on a dead connection")
 		}
-	})
-}
-
-func TestOnChangeAfterDeath(t *testing.T) {
-	eachProtocol(t, func(t *testing.T, _ *proxytest.Origin, proxy *proxytest.Proxy, c *dial.HTTPConn) {
-		t.Helper()
-		proxy.MustSetMode(t, proxytest.Refuse)
-		eventually(t, "death", func() bool { return !c.Alive() })
-		called := make(chan struct{}, 8)
-		c.OnChange(func() { called <- struct{}{} })
-		<-called
-	})
-}
-
-// TestCloseFromOnChange is what a pool does with a connection that died.
-func TestCloseFromOnChange(t *testing.T) {
-	eachProtocol(t, func(t *testing.T, _ *proxytest.Origin, proxy *proxytest.Proxy, c *dial.HTTPConn) {
-		t.Helper()
-		called := make(chan struct{}, 8)
-		c.OnChange(func() {
-			if !c.Alive() {
-				c.Close()
-				called <- struct{}{}
-			}
-		})
-		proxy.MustSetMode(t, proxytest.Refuse)
-		<-called
 	})
 }
 
@@ -130,8 +97,6 @@ func TestPlacesOnHTTP2(t *testing.T) {
 func TestUnreadBodyEndsHTTP1(t *testing.T) {
 	eachProtocol(t, func(t *testing.T, origin *proxytest.Origin, _ *proxytest.Proxy, c *dial.HTTPConn) {
 		t.Helper()
-		changed := make(chan struct{}, 8)
-		c.OnChange(func() { changed <- struct{}{} })
 		c.Reserve()
 		resp, err := c.RoundTrip(newRequest(t.Context(), t, "GET", origin.URL(), ""))
 		if err != nil {
@@ -141,7 +106,6 @@ func TestUnreadBodyEndsHTTP1(t *testing.T) {
 			t.Errorf("%d in flight before the body was read, want 1", c.InFlight())
 		}
 		resp.Body.Close()
-		<-changed
 		eventually(t, "the connection's fate", func() bool { return c.InFlight() == 0 && c.Alive() == c.Multiplexed() })
 	})
 }

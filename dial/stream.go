@@ -20,8 +20,7 @@ type stream struct {
 	writes atomic.Int64 // begun, before anything of them is written
 	sealed atomic.Bool
 
-	closed   atomic.Bool
-	onClosed func() // set before use; nil for nobody
+	closed atomic.Bool
 }
 
 // Write counts itself before it looks at the seal. As [stream.seal] does it the
@@ -45,17 +44,13 @@ func (s *stream) seal(began int64) bool {
 }
 
 // Close closes the connection, at once also where the other side takes nothing.
-// Who is told of it may close it again.
+// A second call does nothing.
 func (s *stream) Close() error {
 	s.sealed.Store(true)
 	if !s.closed.CompareAndSwap(false, true) {
 		return nil
 	}
-	err := closeWithin(s.Conn, s.beneath.wire)
-	if s.onClosed != nil {
-		s.onClosed()
-	}
-	return err
+	return closeWithin(s.Conn, s.beneath.wire)
 }
 
 // CloseWrite tells the other side that nothing more will be written: for who
