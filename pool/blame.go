@@ -31,6 +31,8 @@ type SendFault interface {
 // Reasons of failures that are recognised here.
 const (
 	reasonOK          = "ok"
+	reasonReset       = "conn_reset"
+	reasonConnClosed  = "conn_closed"
 	reasonSilent      = "silent"           // a standing connection stopped answering
 	reasonTimeout     = "response_timeout" // the answer took too long
 	reasonBlocked     = "blocked"          // the answer matched a block rule

@@ -37,7 +37,7 @@ type connect struct {
 }
 
 var (
-	errUnclaimed error = &plainError{reason: "conn_closed"} // ended before it was used
+	errUnclaimed error = &plainError{reason: reasonConnClosed} // ended before it was used
 	errTaken           = errors.New("others have taken all of the connection")
 )
 

@@ -283,7 +283,8 @@ func (a *attempt) failed(err error) error {
 // isStale reports whether a kept connection had been closed by the other side
 // while it was idle: it broke about as soon as it was used.
 func (a *attempt) isStale(err error) bool {
-	return !a.fresh && !a.stale.has(a.proxy.place) && !isTimeout(err) && !errors.Is(err, errSilent) &&
+	reason := failureReason(err)
+	return !a.fresh && !a.stale.has(a.proxy.place) && (reason == reasonReset || reason == reasonConnClosed) &&
 		time.Since(a.start) < autoHedge(a.proxy.State.connectTime.value())
 }
 
