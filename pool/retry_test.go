@@ -229,3 +229,19 @@ func TestNoPostArrivesTwice(t *testing.T) {
 		})
 	}
 }
+
+// TestNonsenseIsNotStale: what a kept connection answers may be wrong without
+// its having been closed; that is the route's failure.
+func TestNonsenseIsNotStale(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		w := newWorld(t, named("A B"), nil)
+		w.get()
+		w.fake["A"].be(behaviour{answer: func(*fakeConn, *http.Request) (*http.Response, error) {
+			return nil, &sendFault{reason: "malformed_response"}
+		}})
+		w.wantTrail(w.get(), http.StatusOK, "A:malformed_response B:ok")
+		if got := w.route("A").failures.Load(); got != 1 {
+			t.Errorf("%d failures of the route, want 1", got)
+		}
+	})
+}
