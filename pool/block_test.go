@@ -1,10 +1,8 @@
 package pool
 
 import (
-	"fmt"
 	"net/http"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -290,33 +288,35 @@ func FuzzWildcard(f *testing.F) {
 	})
 }
 
-// TestTwoBlocksAtOnce leave the target one proxy. Those that are disabled make
-// the choice between the other two last.
+// TestTwoBlocksAtOnce: two requests that have each found one of the last two
+// proxies blocked must not take both. Choosing and marking are one step, for
+// one request after the other.
 func TestTwoBlocksAtOnce(t *testing.T) {
-	var config Config
-	for i := range 1002 {
-		config.Proxies = append(config.Proxies, ProxyConfig{Name: fmt.Sprint("P", i), Priority: i})
-	}
 	state := NewState()
-	pl := New(config, state)
-	for _, p := range pl.proxies[:1000] {
-		p.setDisabled(true)
-	}
+	pl := New(Config{Proxies: []ProxyConfig{{Name: "A"}, {Name: "B"}}}, state)
 	target := state.Target(TargetKey{Scheme: "https", Addr: api}, nil)
-	for range 300 {
-		begin := make(chan struct{})
-		var over sync.WaitGroup
-		for _, p := range pl.proxies[1000:] {
-			p.unblock()
-			x := &exchange{pool: pl, target: target, held: []*heldAnswer{
-				{proxy: p, route: target.route(p), until: time.Now().Add(time.Hour)},
-			}}
-			over.Go(func() { <-begin; x.blockHeld() })
-		}
-		close(begin)
-		over.Wait()
-		if pl.choose(target, new(places), time.Now().UnixNano()) == nil {
-			t.Fatal("the last usable proxy is blocked")
-		}
+	hold := func(p *Proxy) *exchange {
+		return &exchange{pool: pl, target: target, held: []*heldAnswer{
+			{proxy: p, route: target.route(p), until: time.Now().Add(time.Hour)},
+		}}
+	}
+	a, b := pl.Proxy("A"), pl.Proxy("B")
+
+	target.blocking.Lock() // somebody else is at it, and about to block B
+	over := make(chan struct{})
+	go func() {
+		defer close(over)
+		hold(a).blockHeld()
+	}()
+	select {
+	case <-over:
+		t.Error("A was blocked while another request was choosing")
+	case <-time.After(50 * time.Millisecond):
+	}
+	b.markBlocked(target.route(b), time.Now().Add(time.Hour))
+	target.blocking.Unlock()
+	<-over
+	if pl.choose(target, new(places), time.Now().UnixNano()) != a {
+		t.Error("the last usable proxy is blocked")
 	}
 }
