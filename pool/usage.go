@@ -1,0 +1,78 @@
+package pool
+
+import "time"
+
+// Usage is what went through a proxy in some span of time. Costs are booked
+// together with the bytes, at the prices in force when they went.
+type Usage struct {
+	Requests, Failed  int64 // attempts, not checks
+	BytesIn, BytesOut int64 // on the connections to the proxy, checks included
+	Cost              Money
+	Saved             Money // what the same bytes would have cost more on the dearest proxy of the pool
+}
+
+// Add adds other to u.
+func (u *Usage) Add(other Usage) {
+	u.Requests += other.Requests
+	u.Failed += other.Failed
+	u.BytesIn += other.BytesIn
+	u.BytesOut += other.BytesOut
+	u.Cost += other.Cost
+	u.Saved += other.Saved
+}
+
+// minus is what came to u since it was before.
+func (u Usage) minus(before Usage) Usage {
+	return Usage{
+		Requests: u.Requests - before.Requests, Failed: u.Failed - before.Failed,
+		BytesIn: u.BytesIn - before.BytesIn, BytesOut: u.BytesOut - before.BytesOut,
+		Cost: u.Cost - before.Cost, Saved: u.Saved - before.Saved,
+	}
+}
+
+// Quarter is a quarter of an hour, in quarters since the Unix epoch. The books
+// are kept in quarters because days begin at one in every time zone of today:
+// Tehran is at +03:30, Kathmandu at +05:45.
+type Quarter int64
+
+const quarterLength = 15 * 60 // seconds
+
+// QuarterOf is the quarter that t is in.
+func QuarterOf(t time.Time) Quarter {
+	seconds := t.Unix()
+	q := seconds / quarterLength
+	if seconds%quarterLength < 0 {
+		q--
+	}
+	return Quarter(q)
+}
+
+// Time is the beginning of the quarter.
+func (q Quarter) Time() time.Time { return time.Unix(int64(q)*quarterLength, 0) }
+
+// UsageCell is the usage of one route in one quarter of an hour.
+type UsageCell struct {
+	Pool, Proxy, Target string // Target is "host:port", or OtherTargets
+	Quarter             Quarter
+	Usage
+}
+
+// OtherTargets stands for the targets of usage that could not be kept apart,
+// because there were too many while no store could be written to.
+const OtherTargets = "*"
+
+// QuarterSpan is the time from one quarter to before another.
+type QuarterSpan struct{ From, To Quarter }
+
+// UsageQuery asks for usage in some spans of time, by route.
+type UsageQuery struct {
+	Pool, Proxy, Target string        // empty for all
+	Spans               []QuarterSpan // in order of time, not overlapping
+}
+
+// UsageRow is the usage of one route in one of the spans that were asked for.
+type UsageRow struct {
+	Span                int // index in UsageQuery.Spans
+	Pool, Proxy, Target string
+	Usage
+}
