@@ -57,10 +57,13 @@ func (c *AppConfig) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	}
 	names := make(map[string]bool)
 	return parse.Options{
-		"storage":   parse.Once(c.unmarshalStorage),
-		"timezone":  parse.Value(&c.Timezone, parse.Text),
-		"usage_log": parse.NotYet(),
-		"alerts":    parse.NotYet(),
+		"storage":  parse.Once(c.unmarshalStorage),
+		"timezone": parse.Value(&c.Timezone, parse.Text),
+		"usage_log": parse.Once(func(d *caddyfile.Dispenser) error {
+			c.UsageLog = new(UsageLogConfig)
+			return c.UsageLog.unmarshal(d)
+		}),
+		"alerts": parse.NotYet(),
 		"pool": parse.Repeated(func(d *caddyfile.Dispenser) error {
 			p := new(PoolConfig)
 			c.Pools = append(c.Pools, p)

@@ -98,11 +98,13 @@ func complete(at *caddyfile.Dispenser, what string, err error) error {
 //		cost_per_month <dollars>
 //		max_failures   <number>
 //		tls_trust_pool <source> ...
+//		traffic_alert  <size>|off
+//		budget         <amount> day|month|total [hard]
 //	}
 //
 // The URL after the name is for both kinds of target; http_url and https_url are
-// for one of them, and both are needed without it. Not available yet: budget and
-// traffic_alert.
+// for one of them, and both are needed without it. A budget is an amount of
+// traffic, "5GB", or of money, "50USD" or "$50".
 func (c *ProxyConfig) unmarshal(d *caddyfile.Dispenser, names map[string]bool) error {
 	at := *d
 	if !d.NextArg() {
@@ -135,8 +137,11 @@ func (c *ProxyConfig) unmarshal(d *caddyfile.Dispenser, names map[string]bool) e
 		"cost_per_month": parse.Value(&c.CostPerMonth, parse.Number),
 		"max_failures":   parse.Pointer(&c.MaxFailures, parse.Int),
 		"tls_trust_pool": unmarshalTrustPool(&c.TLSTrustPoolRaw),
-		"budget":         parse.NotYet(),
-		"traffic_alert":  parse.NotYet(),
+		"budget": parse.Once(func(d *caddyfile.Dispenser) error {
+			c.Budget = new(BudgetConfig)
+			return c.Budget.unmarshal(d)
+		}),
+		"traffic_alert": parse.Pointer(&c.TrafficAlert, parse.SizeOrOff),
 	}.Block(d, where, c.validateOptions)
 	if err != nil {
 		return err

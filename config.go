@@ -7,6 +7,10 @@ import (
 	"fmt"
 	"time"
 
+	// Zones are known by name also on servers and in containers that have no
+	// zone database of their own.
+	_ "time/tzdata"
+
 	"github.com/caddyserver/caddy/v2"
 )
 
@@ -20,8 +24,8 @@ type AppConfig struct {
 	// as in "Asia/Tehran". Default: the server's.
 	Timezone string `json:"timezone,omitempty"`
 
-	// One row for each request, for audit and billing. Not available yet.
-	UsageLog json.RawMessage `json:"usage_log,omitempty"`
+	// One row for each request, for audit and billing. Default: off.
+	UsageLog *UsageLogConfig `json:"usage_log,omitempty"`
 
 	// Who is told when something happens. Not available yet.
 	Alerts json.RawMessage `json:"alerts,omitempty"`
@@ -37,6 +41,11 @@ type AppConfig struct {
 func (c *AppConfig) resolve(repl *caddy.Replacer) error {
 	if err := resolveWord(repl, "timezone", &c.Timezone); err != nil {
 		return err
+	}
+	if c.UsageLog != nil {
+		if err := c.UsageLog.resolve(repl); err != nil {
+			return fmt.Errorf("usage_log: %w", err)
+		}
 	}
 	for i, p := range c.Pools {
 		if p == nil {
@@ -54,7 +63,7 @@ func (c *AppConfig) resolve(repl *caddy.Replacer) error {
 func (c *AppConfig) validate() error {
 	if err := cmp.Or(
 		checkStorage(c.StorageRaw),
-		notYet("usage_log", c.UsageLog),
+		c.checkUsageLog(),
 		notYet("alerts", c.Alerts),
 		c.checkTimezone(),
 	); err != nil {
@@ -72,6 +81,16 @@ func (c *AppConfig) validate() error {
 			return p.mistake(errTwice)
 		}
 		names[p.name()] = true
+	}
+	return nil
+}
+
+func (c *AppConfig) checkUsageLog() error {
+	if c.UsageLog == nil {
+		return nil
+	}
+	if err := c.UsageLog.validate(); err != nil {
+		return fmt.Errorf("usage_log: %w", err)
 	}
 	return nil
 }

@@ -58,11 +58,14 @@ type ProxyConfig struct {
 	// Whom to trust for the TLS of an https:// proxy. Default: the system's CAs.
 	TLSTrustPoolRaw json.RawMessage `json:"tls_trust_pool,omitempty" caddy:"namespace=tls.ca_pool.source inline_key=provider"`
 
-	// What may be spent. Not available yet.
-	Budget json.RawMessage `json:"budget,omitempty"`
+	// What may be used of it in a day, a month or in total, in US dollars or in
+	// gigabytes. Default: no budget.
+	Budget *BudgetConfig `json:"budget,omitempty"`
 
-	// When to tell that much was used. Not available yet.
-	TrafficAlert json.RawMessage `json:"traffic_alert,omitempty"`
+	// How many bytes in a calendar month, both ways, are told of, and each
+	// multiple of it: from 1048576 (1MB) to 1024TB. -1 is none. Default: 5 GB
+	// for a metered proxy, none for a free one.
+	TrafficAlert *int64 `json:"traffic_alert,omitempty"`
 }
 
 // proxies is what http:// and https:// targets are reached through.
@@ -95,8 +98,6 @@ func (c *ProxyConfig) validate() error {
 	return cmp.Or(
 		checkProxyName(c.Name),
 		c.validateOptions(),
-		notYet("budget", c.Budget),
-		notYet("traffic_alert", c.TrafficAlert),
 		c.validateComplete(),
 	)
 }
@@ -112,7 +113,19 @@ func (c *ProxyConfig) validateOptions() error {
 		within("cost_per_gb", &c.CostPerGB, 0, maxDollars),
 		within("cost_per_month", &c.CostPerMonth, 0, maxDollars),
 		within("max_failures", c.MaxFailures, 1, maxCount),
+		c.checkBudget(),
+		checkTrafficAlert(c.TrafficAlert),
 	)
+}
+
+func (c *ProxyConfig) checkBudget() error {
+	if c.Budget == nil {
+		return nil
+	}
+	if err := c.Budget.validate(); err != nil {
+		return fmt.Errorf("budget: %w", err)
+	}
+	return nil
 }
 
 // validateComplete reports what the proxy lacks.
@@ -126,6 +139,8 @@ func (c *ProxyConfig) validateComplete() error {
 		return errors.New("http_url alone leaves https:// targets unreachable, expected https_url too, or one URL for both")
 	case !absent(c.TLSTrustPoolRaw) && !c.mayUseTLS():
 		return errors.New("tls_trust_pool: expected an https:// proxy, no other has TLS of its own")
+	case c.Budget != nil && c.Budget.USD != nil && c.CostPerGB == 0:
+		return errors.New("budget: dollars are never spent without a cost_per_gb, expected one, or a budget in GB")
 	}
 	return nil
 }

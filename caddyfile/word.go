@@ -14,6 +14,9 @@ import (
 // Off is what the word "off" is for a duration.
 const Off = caddy.Duration(-1)
 
+// SizeOff is what the word "off" is for a size.
+const SizeOff = int64(-1)
+
 // maxQuoted is how much of a wrong word an error shows.
 const maxQuoted = 64
 
@@ -85,6 +88,18 @@ func Size(word string) (int64, error) {
 		return 0, fmt.Errorf("the size %s is too large", Quote(word))
 	}
 	return int64(size), nil
+}
+
+// SizeOrOff reads a number of bytes or the word "off", which is [SizeOff].
+func SizeOrOff(word string) (int64, error) {
+	if word == "off" {
+		return SizeOff, nil
+	}
+	size, err := Size(word)
+	if err != nil {
+		return 0, fmt.Errorf("%w; or off", err)
+	}
+	return size, nil
 }
 
 // Switch reads "on" or "off".
