@@ -83,7 +83,7 @@ func (a *App) makeProxy(ctx caddy.Context, l *livePool, config *PoolConfig, c *P
 		Priority:     pool.DefaultPriority(kind, forHTTPS.Scheme == "direct", c.CostPerGB),
 		Identity:     identity(forHTTP, forHTTPS, trusted.id),
 		TwoAddresses: forHTTP != forHTTPS,
-		Dialer:       newDialer(forHTTP, forHTTPS, trusted.config(), a.registry.state(config.Name).Traffic(c.Name)),
+		Dialer:       newDialer(forHTTP, forHTTPS, trusted.config()),
 	}
 	if c.Priority != nil {
 		built.Priority = *c.Priority

@@ -14,22 +14,23 @@ type dialer struct {
 	forHTTP, forHTTPS dial.Dialer
 }
 
-// newDialer makes a dialer whose bytes are counted by meter. proxyTLS is for
-// proxies of the scheme https, nil for the system's roots.
-func newDialer(forHTTP, forHTTPS dial.Proxy, proxyTLS *tls.Config, meter dial.Meter) *dialer {
+// newDialer makes a dialer. proxyTLS is for proxies of the scheme https, nil for
+// the system's roots.
+func newDialer(forHTTP, forHTTPS dial.Proxy, proxyTLS *tls.Config) *dialer {
 	return &dialer{
-		forHTTP:  dial.Dialer{Proxy: forHTTP, TLS: proxyTLS, Meter: meter},
-		forHTTPS: dial.Dialer{Proxy: forHTTPS, TLS: proxyTLS, Meter: meter},
+		forHTTP:  dial.Dialer{Proxy: forHTTP, TLS: proxyTLS},
+		forHTTPS: dial.Dialer{Proxy: forHTTPS, TLS: proxyTLS},
 	}
 }
 
 // Dial implements [pool.Dialer].
-func (d *dialer) Dial(ctx context.Context, t *pool.Target, http1 bool, ready func()) (pool.Conn, error) {
-	through := &d.forHTTPS
+func (d *dialer) Dial(ctx context.Context, w pool.Dialing) (pool.Conn, error) {
+	t, through := w.Target, d.forHTTPS
 	if t.Scheme == "http" {
-		through = &d.forHTTP
+		through = d.forHTTP
 	}
-	conn, err := through.Open(ctx, dial.Target{Scheme: t.Scheme, Addr: t.Addr, TLS: t.TLS, HTTP1Only: http1}, ready)
+	through.Meter = w.Account
+	conn, err := through.Open(ctx, dial.Target{Scheme: t.Scheme, Addr: t.Addr, TLS: t.TLS, HTTP1Only: w.HTTP1}, w.Ready)
 	if err != nil {
 		return nil, err // and not a typed nil
 	}

@@ -1,6 +1,7 @@
 package dial
 
 import (
+	"cmp"
 	"crypto/tls"
 	"errors"
 	"net"
@@ -10,10 +11,14 @@ import (
 
 // Meter is told of every byte that crosses the connection to the proxy, both
 // ways, at the level of TCP: TLS and handshakes included. Count is called
-// concurrently, from within reads and writes, and must not block.
+// concurrently, from within reads and writes, and must not block. It reports
+// whether the connection may be used on; where not, it is closed.
 type Meter interface {
-	Count(in, out int)
+	Count(in, out int) bool
 }
+
+// errCutOff is what reads and writes return once the meter allows no more.
+var errCutOff = errors.New("connection was cut off by its meter")
 
 // wire is the TCP connection to the proxy (or, without one, to the target),
 // which counts what crosses it.
@@ -25,25 +30,25 @@ type wire struct {
 
 func (w *wire) Read(p []byte) (int, error) {
 	n, err := w.Conn.Read(p)
-	w.count(n, 0)
-	return n, err
+	return n, cmp.Or(w.count(n, 0), err)
 }
 
 func (w *wire) Write(p []byte) (int, error) {
 	n, err := w.Conn.Write(p)
-	w.count(0, n)
-	return n, err
+	return n, cmp.Or(w.count(0, n), err)
 }
 
-func (w *wire) count(in, out int) {
+func (w *wire) count(in, out int) error {
 	if in == 0 && out == 0 {
-		return
+		return nil
 	}
 	w.in.Add(int64(in))
 	w.out.Add(int64(out))
-	if w.meter != nil {
-		w.meter.Count(in, out)
+	if w.meter != nil && !w.meter.Count(in, out) {
+		_ = w.Conn.Close()
+		return errCutOff
 	}
+	return nil
 }
 
 // Conn is a pipe of bytes to a target, through the proxy. Like any [net.Conn]
@@ -88,8 +93,9 @@ func (c *Conn) NetConn() net.Conn { return c.wire.Conn }
 // be called while something reads.
 func (c *Conn) Bare() bool { return c.plain() && len(c.prefix) == 0 }
 
-// Count books bytes that crossed the TCP connection past Read and Write.
-func (c *Conn) Count(in, out int) { c.wire.count(in, out) }
+// Count books bytes that crossed the TCP connection past Read and Write. An
+// error says that the meter allows no more, and that the connection is closed.
+func (c *Conn) Count(in, out int) error { return c.wire.count(in, out) }
 
 // Bytes is how many bytes crossed the TCP connection so far.
 func (c *Conn) Bytes() (in, out int64) { return c.wire.in.Load(), c.wire.out.Load() }

@@ -61,11 +61,13 @@ func noLeaks(t *testing.T) {
 	})
 }
 
-type meter struct{ in, out atomic.Int64 }
+// meter counts, and allows as much as limit says; 0 allows everything.
+type meter struct{ in, out, limit atomic.Int64 }
 
-func (m *meter) Count(in, out int) {
-	m.in.Add(int64(in))
-	m.out.Add(int64(out))
+func (m *meter) Count(in, out int) bool {
+	n := m.in.Add(int64(in)) + m.out.Add(int64(out))
+	limit := m.limit.Load()
+	return limit == 0 || n < limit
 }
 
 // dialerFor makes a dialer for a proxy of proxytest, or none for nil.

@@ -67,12 +67,12 @@ func (f *fakeProxy) connects() int {
 	return f.dials
 }
 
-func (f *fakeProxy) Dial(ctx context.Context, t *pool.Target, _ bool, ready func()) (pool.Conn, error) {
+func (f *fakeProxy) Dial(ctx context.Context, d pool.Dialing) (pool.Conn, error) {
 	f.net.add(1)
 	defer f.net.add(-1)
-	ready()
+	d.Ready()
 	f.mu.Lock()
-	delay, status := f.delay, f.statuses[t.Addr]
+	delay, status := f.delay, f.statuses[d.Target.Addr]
 	f.dials++
 	f.times = append(f.times, time.Now())
 	f.mu.Unlock()
@@ -116,6 +116,7 @@ func (c *fakeConn) RoundTrip(req *http.Request) (*http.Response, error) {
 func (c *fakeConn) Reserve() bool                 { return c.Alive() }
 func (c *fakeConn) Release()                      {}
 func (c *fakeConn) InFlight() int                 { return 0 }
+func (c *fakeConn) Bytes() (in, out int64)        { return 0, 0 }
 func (c *fakeConn) Multiplexed() bool             { return false }
 func (c *fakeConn) Ping(context.Context) error    { return nil }
 func (c *fakeConn) ProxyMade(*http.Response) bool { return false }

@@ -133,7 +133,7 @@ func (c *Checker) CheckAll(ctx context.Context, name string) Results {
 			continue
 		}
 		for _, p := range ck.Pool.Proxies() {
-			if p.Disabled() || len(ck.Probes) == 0 {
+			if !p.Checkable() || len(ck.Probes) == 0 {
 				continue
 			}
 			if r := c.begin(ctx, ck, p); r != nil {

@@ -56,7 +56,7 @@ func (c *Checker) dispatch(ck *checked, now time.Time) time.Time {
 	var next int64
 	for _, p := range ck.Pool.Proxies() {
 		due := p.CheckDue()
-		if due == 0 || p.Disabled() {
+		if due == 0 || !p.Checkable() {
 			continue
 		}
 		if due <= now.UnixNano() {

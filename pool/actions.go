@@ -34,6 +34,7 @@ func (p *Proxy) Do(action string) error {
 func (p *Proxy) setDisabled(disabled bool) {
 	s := p.State
 	s.mu.Lock()
+	s.steered = true
 	if disabled {
 		s.gate.Or(gateDisabled)
 	} else {
@@ -57,6 +58,7 @@ func (p *Proxy) markHealthy() {
 		}
 	})
 	s.mu.Lock()
+	clear(s.recalled)
 	p.release(now)
 	s.relapses, s.passes, s.recovery, s.lastError = 0, 0, 0, ""
 	p.settle(now, "marked healthy")
@@ -80,6 +82,9 @@ func (p *Proxy) unblock() {
 	s := p.State
 	s.mu.Lock()
 	blocked := s.routes(func(r *Route) bool { return r.blockedUntil.Load() != 0 })
+	for name, t := range s.recalled {
+		s.unblockRecalled(name, t)
+	}
 	s.mu.Unlock()
 	for _, r := range blocked {
 		r.blockedUntil.Store(0)
@@ -88,6 +93,8 @@ func (p *Proxy) unblock() {
 	if len(blocked) > 0 {
 		p.pool.returnTo(p)
 	}
+	s.mu.Lock()
+	p.settle(time.Now(), "")
 }
 
 // resetStats clears the counters and averages of the row, and nothing that
@@ -98,6 +105,7 @@ func (p *Proxy) resetStats() {
 	defer s.mu.Unlock()
 	s.base = s.totals()
 	s.responseTime.Store(0)
+	s.touch()
 }
 
 // beginAnew forgets what was known of the proxy's health, because it is reached

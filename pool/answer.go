@@ -54,6 +54,7 @@ func (b *answerBody) end(err error) {
 	}
 	b.ended = true
 	a := b.attempt
+	a.trace.tally(a.conn)
 	switch {
 	case errors.Is(err, io.EOF):
 		a.proxy.routeSucceeded(a.route)
@@ -62,8 +63,11 @@ func (b *answerBody) end(err error) {
 		// The client has had enough; until then the route delivered.
 		a.proxy.routeSucceeded(a.route)
 		a.conn.endUnread()
+	case a.proxy.State.overdrawn():
+		a.trace.Err = reasonBudget
+		a.conn.endUnread()
 	default:
-		a.proxy.State.failed.Add(1)
+		a.route.account.fail()
 		a.proxy.blameRoute(a.route, a.start, reasonBroken)
 		a.trace.Err = reasonBroken
 		a.conn.endUnread()

@@ -40,7 +40,8 @@ const (
 	reasonStale       = "stale"            // a kept connection had been closed
 	reasonBroken      = "broken_answer"    // the answer broke off
 	reasonClientGone  = "client_gone"
-	reasonOverdue     = "overdue" // the connect was overtaken by the next proxy's
+	reasonOverdue     = "overdue"      // the connect was overtaken by the next proxy's
+	reasonBudget      = "budget_spent" // what ran over a hard budget was cut off
 	reasonUnknown     = "error"
 
 	// The connection's word for a header that is larger than the target takes.

@@ -73,14 +73,18 @@ func (c *standing) visit(ctx context.Context, req *http.Request, keep bool) (sta
 // visiting is a fresh connection for a check. That of a free proxy leaves
 // nothing behind, no route either: there may be ten thousand of them.
 func (p *Proxy) visiting(ctx context.Context, t *Target) (*standing, error) {
-	raw, err := p.Dialer.Dial(ctx, t, !p.Metered(), func() {})
+	route := newRoute(p.State, t)
+	if p.Metered() {
+		route = t.route(p)
+	}
+	raw, err := p.Dialer.Dial(ctx, Dialing{Target: t, HTTP1: !p.Metered(), Account: route.account, Ready: func() {}})
 	if err != nil {
 		return nil, err
 	}
-	conn := &standing{Conn: raw, route: newRoute(p.State, t), identity: p.Identity}
+	conn := &standing{Conn: raw, route: route, identity: p.Identity}
 	conn.born.Store(time.Now().UnixNano())
 	if p.Metered() {
-		conn.route, conn.keep = t.route(p), p.pool.Options.Keepalive
+		conn.keep = p.pool.Options.Keepalive
 	}
 	if !raw.Reserve() {
 		conn.discard()
@@ -116,5 +120,6 @@ func (p *Proxy) PlanCheck(at time.Time) {
 	}
 }
 
-// Disabled reports whether an admin took the proxy out of use.
-func (p *Proxy) Disabled() bool { return p.State.gateHas(gateDisabled) }
+// Checkable reports whether the proxy may be checked: not where an admin took it
+// out of use, and not where its budget is spent.
+func (p *Proxy) Checkable() bool { return !p.State.gateHas(gateDisabled | gateSpent) }

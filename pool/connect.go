@@ -70,7 +70,10 @@ func (p *Proxy) connect(r *Route, o *Options, http1, asProbe bool, wake chan<- s
 
 func (c *connect) run(ctx context.Context) {
 	p, r := c.proxy, c.route
-	raw, err := p.Dialer.Dial(ctx, r.target, c.http1, func() { p.State.unready.remove(&c.unready) })
+	raw, err := p.Dialer.Dial(ctx, Dialing{
+		Target: r.target, HTTP1: c.http1, Account: r.account,
+		Ready: func() { p.State.unready.remove(&c.unready) },
+	})
 	c.cancel()
 	p.State.unready.remove(&c.unready)
 	r.pending.remove(&c.pending)
@@ -79,9 +82,13 @@ func (c *connect) run(ctx context.Context) {
 	if err == nil {
 		conn = c.stood(raw)
 	}
-	if err != nil {
+	switch {
+	case err == nil:
+	case p.State.overdrawn():
+		err = cutOff(err)
+	default:
 		if !c.probe && !errors.Is(err, context.Canceled) {
-			p.countAttempt(true)
+			r.countAttempt(true)
 		}
 		p.blameConnect(c, err)
 	}

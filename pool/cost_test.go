@@ -5,6 +5,7 @@ import (
 	"math/rand"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 )
@@ -49,71 +50,85 @@ func TestMoney(t *testing.T) {
 	}
 }
 
-// TestTrafficIsExact compares many small bookings with one exact division.
-func TestTrafficIsExact(t *testing.T) {
+// TestChargesAreExact compares many small bookings with one exact division.
+func TestChargesAreExact(t *testing.T) {
 	rnd := rand.New(rand.NewSource(1))
 	for _, usd := range []float64{12, 0.5, 0.000000001, 7.77, 1e6} {
-		var tr Traffic
-		tr.SetPrice(Dollars(usd))
+		l, a := testLedger(&terms{price: Dollars(usd)})
 		var bytes int64
 		for range 10_000 {
 			in, out := rnd.Intn(100_000), rnd.Intn(3)
-			tr.Count(in, out)
+			a.Count(in, out)
 			bytes += int64(in + out)
-			tr.Book()
+			l.totals()
 		}
 		want := new(big.Int).Mul(big.NewInt(bytes), big.NewInt(int64(Dollars(usd))))
 		want.Rsh(want, 30)
-		if _, _, cost := tr.Book(); int64(cost) != want.Int64() {
+		if cost := l.totals().Cost; int64(cost) != want.Int64() {
 			t.Errorf("%v $/GB: %d nano-dollars for %d bytes, want %v", usd, cost, bytes, want)
 		}
 	}
 }
 
-func TestTrafficOfAGigabyteCostsItsPrice(t *testing.T) {
-	var tr Traffic
-	tr.SetPrice(Dollars(12))
-	tr.Count(1<<29, 1<<29)
-	in, out, cost := tr.Book()
-	if diff := cmp.Diff([]int64{1 << 29, 1 << 29, 12e9}, []int64{in, out, int64(cost)}); diff != "" {
+func testLedger(t *terms) (*ledger, *Account) {
+	s := newProxyState(time.Now())
+	t.where = time.UTC
+	if t.tell == nil {
+		t.tell = func(BudgetEvent) {}
+	}
+	s.ledger.follow(t)
+	return s.ledger, &Account{ledger: s.ledger, target: "api.test:443"}
+}
+
+func TestGigabyteCostsItsPrice(t *testing.T) {
+	l, a := testLedger(&terms{price: Dollars(12), dearest: Dollars(20)})
+	a.Count(1<<29, 1<<29)
+	want := Usage{BytesIn: 1 << 29, BytesOut: 1 << 29, Cost: 12e9, Saved: 8e9}
+	if diff := cmp.Diff(want, l.totals()); diff != "" {
 		t.Error(diff)
 	}
 }
 
 func TestNewPriceChangesNoPastBill(t *testing.T) {
-	var tr Traffic
-	tr.SetPrice(Dollars(10))
-	tr.Count(1<<30, 0) // counted, but not booked yet
-	tr.SetPrice(Dollars(1))
-	if _, _, cost := tr.Book(); cost != 10e9 {
+	price := func(usd float64) *terms {
+		return &terms{price: Dollars(usd), where: time.UTC, tell: func(BudgetEvent) {}}
+	}
+	l, a := testLedger(price(10))
+	a.Count(1<<30, 0) // counted, but not booked yet
+	l.follow(price(1))
+	if cost := l.totals().Cost; cost != 10e9 {
 		t.Errorf("the past costs %d after the price changed, want 10e9", cost)
 	}
-	tr.Count(0, 1<<30)
-	if _, _, cost := tr.Book(); cost != 11e9 {
+	a.Count(0, 1<<30)
+	if cost := l.totals().Cost; cost != 11e9 {
 		t.Errorf("in all %d, want 11e9", cost)
 	}
-	tr.SetPrice(0)
-	tr.Count(1<<30, 0)
-	if _, _, cost := tr.Book(); cost != 11e9 {
+	l.follow(price(0))
+	a.Count(1<<30, 0)
+	if cost := l.totals().Cost; cost != 11e9 {
 		t.Errorf("free bytes cost: %d, want 11e9", cost)
 	}
 }
 
-func TestTrafficConcurrent(t *testing.T) {
-	var tr Traffic
-	tr.SetPrice(Dollars(3))
+func TestCountingConcurrently(t *testing.T) {
+	l, _ := testLedger(&terms{price: Dollars(3)})
 	var wg sync.WaitGroup
 	for range 8 {
-		wg.Go(func() {
-			for range 1000 {
-				tr.Count(1024, 1024)
-				tr.Book()
-			}
-		})
+		a := &Account{ledger: l, target: "api.test:443"}
+		for range 2 {
+			wg.Go(func() {
+				for range 1000 {
+					a.Count(1024, 1024)
+					a.attempt(true)
+					l.totals()
+				}
+			})
+		}
 	}
 	wg.Wait()
-	const want = 8 * 1000 * 2048 * 3_000_000_000 >> 30
-	if in, out, cost := tr.Book(); in+out != 8*1000*2048 || cost != want {
-		t.Errorf("%d bytes for %d, want %d", in+out, cost, want)
+	const want = 16 * 1000 * 2048 * 3_000_000_000 >> 30
+	u := l.totals()
+	if u.BytesIn+u.BytesOut != 16*1000*2048 || u.Cost != want || u.Requests != 16_000 || u.Failed != 16_000 {
+		t.Errorf("%+v, want %d bytes for %d, and 16000 failed requests", u, 16*1000*2048, want)
 	}
 }

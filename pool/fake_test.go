@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -33,6 +34,8 @@ type behaviour struct {
 	h2     bool
 	places int // requests at once on HTTP/2
 	ping   func(context.Context) error
+
+	connectBytes, requestBytes, answerBytes int // that cross the connection; connectBytes each way
 }
 
 const forever = 1000 * time.Hour
@@ -80,7 +83,8 @@ func (f *fakeProxy) breakAll() {
 	}
 }
 
-func (f *fakeProxy) Dial(ctx context.Context, t *Target, http1 bool, ready func()) (Conn, error) {
+func (f *fakeProxy) Dial(ctx context.Context, d Dialing) (Conn, error) {
+	t, ready := d.Target, d.Ready
 	f.mu.Lock()
 	b := f.now
 	f.dials++
@@ -101,8 +105,11 @@ func (f *fakeProxy) Dial(ctx context.Context, t *Target, http1 bool, ready func(
 	if err != nil {
 		return nil, err
 	}
-	c := &fakeConn{proxy: f, target: t, places: 1, closed: make(chan struct{})}
-	if b.h2 && !http1 {
+	c := &fakeConn{proxy: f, target: t, places: 1, closed: make(chan struct{}), account: d.Account}
+	if !c.carry(b.connectBytes, b.connectBytes) {
+		return nil, reset
+	}
+	if b.h2 && !d.HTTP1 {
 		c.h2, c.places = true, b.places
 		if c.places == 0 {
 			c.places = 100
@@ -132,9 +139,11 @@ func pause(ctx context.Context, d time.Duration) error {
 
 // fakeConn is a connection of a fakeProxy.
 type fakeConn struct {
-	proxy  *fakeProxy
-	target *Target
-	h2     bool
+	proxy   *fakeProxy
+	target  *Target
+	account *Account
+	h2      bool
+	in, out atomic.Int64
 
 	mu       sync.Mutex
 	places   int
@@ -151,8 +160,12 @@ func (c *fakeConn) RoundTrip(req *http.Request) (*http.Response, error) {
 	dead := c.dead
 	c.mu.Unlock()
 	resp, err := (*http.Response)(nil), error(reset)
+	b := c.proxy.behaviour()
+	if !dead && !c.carry(b.answerBytes, b.requestBytes) {
+		dead = true
+	}
 	if !dead {
-		answer := c.proxy.behaviour().answer
+		answer := b.answer
 		if answer == nil {
 			answer = ok
 		}
@@ -166,6 +179,15 @@ func (c *fakeConn) RoundTrip(req *http.Request) (*http.Response, error) {
 	}
 	return resp, err
 }
+
+// carry counts bytes as a connection does that is cut off where it must be.
+func (c *fakeConn) carry(in, out int) bool {
+	c.in.Add(int64(in))
+	c.out.Add(int64(out))
+	return c.account.Count(in, out)
+}
+
+func (c *fakeConn) Bytes() (in, out int64) { return c.in.Load(), c.out.Load() }
 
 func (c *fakeConn) Reserve() bool {
 	c.mu.Lock()

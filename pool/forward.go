@@ -128,6 +128,7 @@ func (x *exchange) kept(p *Proxy, route *Route) *standing {
 
 func (x *exchange) begin(p *Proxy, route *Route, conn *standing) *attempt {
 	x.trace.Proxy = p.Name
+	x.trace.carrier = conn
 	return &attempt{exchange: x, proxy: p, route: route, conn: conn, fresh: !conn.used.Load(), start: time.Now()}
 }
 
@@ -135,9 +136,10 @@ func (x *exchange) begin(p *Proxy, route *Route, conn *standing) *attempt {
 // proxies with an overdue connect, because this request would only wait in
 // line behind it, unless all others are worse.
 func (x *exchange) next() *Proxy {
-	if x.repeat != nil {
+	if x.repeat != nil && !x.repeat.State.gateHas(gateSpent) {
 		return x.repeat
 	}
+	x.repeat = nil
 	if x.opts.MaxTries > 0 && x.count >= x.opts.MaxTries {
 		return nil
 	}
@@ -250,8 +252,12 @@ func (a *attempt) outgoing() (*http.Request, context.CancelCauseFunc) {
 
 // failed says what went wrong with a send, and whose failure it is.
 func (a *attempt) failed(err error) error {
-	reason := failureReason(err)
 	a.wrote = a.wrote || !unsent(err)
+	if a.proxy.State.overdrawn() {
+		err = cutOff(err)
+	}
+	reason := failureReason(err)
+	a.trace.tally(a.conn)
 	if !a.conn.Multiplexed() || !a.conn.Alive() || errors.Is(err, errSilent) {
 		a.conn.discard()
 	} else {
@@ -268,11 +274,14 @@ func (a *attempt) failed(err error) error {
 		a.step(a.proxy, reasonStale)
 		a.repeat = a.proxy
 		a.stale.add(a.proxy.place) // once: others may use up the fresh one, too
+	case errors.Is(err, errOverdrawn):
+		a.route.countAttempt(false)
+		a.step(a.proxy, reason)
 	case errors.Is(err, errTargetSlow):
-		a.proxy.countAttempt(true)
+		a.route.countAttempt(true)
 		a.step(a.proxy, reason)
 	default:
-		a.proxy.countAttempt(true)
+		a.route.countAttempt(true)
 		a.step(a.proxy, reason)
 		a.proxy.blameRoute(a.route, a.start, reason)
 	}
@@ -288,12 +297,10 @@ func (a *attempt) isStale(err error) bool {
 		time.Since(a.start) < autoHedge(a.proxy.State.connectTime.value())
 }
 
-// countAttempt counts one attempt through the proxy.
-func (p *Proxy) countAttempt(failed bool) {
-	p.State.requests.Add(1)
-	if failed {
-		p.State.failed.Add(1)
-	}
+// countAttempt counts one attempt over the route.
+func (r *Route) countAttempt(failed bool) {
+	r.account.attempt(failed)
+	r.state.touch()
 }
 
 // judge looks at an answer: the target's own goes to the client, the proxy's
@@ -302,7 +309,7 @@ func (a *attempt) judge(resp *http.Response) error {
 	if a.conn.ProxyMade(resp) {
 		return a.proxyAnswered(resp)
 	}
-	a.proxy.countAttempt(false)
+	a.route.countAttempt(false)
 	a.proxy.succeeded(time.Now())
 	if err := a.holdIfBlocked(resp); err != nil {
 		a.step(a.proxy, reasonBlocked)
@@ -317,7 +324,7 @@ func (a *attempt) judge(resp *http.Response) error {
 func (a *attempt) proxyAnswered(resp *http.Response) error {
 	_ = resp.Body.Close()
 	reason, proxyFault := proxyAnswerReason(resp)
-	a.proxy.countAttempt(true)
+	a.route.countAttempt(true)
 	a.step(a.proxy, reason)
 	if proxyFault {
 		a.proxy.blame(a.start, reason)

@@ -69,7 +69,7 @@ func (r *race) won(x *exchange) (*Proxy, *standing) {
 			continue
 		}
 		if errors.Is(err, errUnclaimed) {
-			c.proxy.countAttempt(true)
+			c.route.countAttempt(true)
 			c.proxy.blameRoute(c.route, c.start, failureReason(err))
 		}
 		x.connectFailed(c, err)

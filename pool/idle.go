@@ -22,6 +22,7 @@ type Conn interface {
 
 	Alive() bool
 	InFlight() int
+	Bytes() (in, out int64)         // that crossed the connection to the proxy so far
 	Multiplexed() bool              // many requests at once: HTTP/2
 	Ping(ctx context.Context) error // only where it is multiplexed
 
@@ -47,6 +48,8 @@ type standing struct {
 	retired  atomic.Bool  // not to be used again
 	used     atomic.Bool  // it has carried an answer
 	idleFrom atomic.Int64
+
+	talliedIn, talliedOut atomic.Int64 // bytes that are in the traces of requests already
 }
 
 // reusable reports whether the connection may carry another request.

@@ -171,7 +171,7 @@ func (p *Proxy) latency() time.Duration {
 func (pl *Pool) tierFor(p *Proxy, t *Target, now int64) tier {
 	gate := p.State.gate.Load()
 	switch {
-	case gate&gateDisabled != 0, gate&gateDown != 0 && gate&gateHeld == 0:
+	case gate&(gateDisabled|gateSpent) != 0, gate&gateDown != 0 && gate&gateHeld == 0:
 		return tierNone
 	}
 	if t != nil {

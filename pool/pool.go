@@ -1,6 +1,8 @@
 package pool
 
 import (
+	"cmp"
+	"slices"
 	"time"
 )
 
@@ -58,10 +60,15 @@ type Config struct {
 	Checks        Checks
 	Blocks        []BlockRule
 
-	// OnEvent is told of changes of status, OnDue that a check became due
-	// sooner than before. They must not block; either may be nil.
-	OnEvent func(Event)
-	OnDue   func()
+	// Location is where days and months begin; nil is the server's.
+	Location *time.Location
+
+	// OnEvent is told of changes of status, OnBudget of what was used of a
+	// budget, OnDue that a check became due sooner than before. They must not
+	// block; each may be nil.
+	OnEvent  func(Event)
+	OnBudget func(BudgetEvent)
+	OnDue    func()
 }
 
 // Pool is one configuration's view of a pool. It never changes and is safe for
@@ -89,8 +96,26 @@ func New(config Config, state *State) *Pool {
 	for _, p := range pl.proxies {
 		identity := p.Identity
 		p.State.identity.CompareAndSwap(nil, &identity)
+		if p.State.ledger.unfollowed() {
+			p.State.ledger.follow(p.terms())
+		}
 	}
 	return pl
+}
+
+// terms are what the configuration says of the proxy's money.
+func (p *Proxy) terms() *terms {
+	dearest := slices.MaxFunc(p.pool.proxies, func(a, b *Proxy) int { return cmp.Compare(a.CostPerGB, b.CostPerGB) })
+	return &terms{
+		price: Dollars(p.CostPerGB), dearest: Dollars(dearest.CostPerGB),
+		budget: p.Budget, alert: p.TrafficAlert, where: cmp.Or(p.pool.Location, time.Local),
+		tell: func(e BudgetEvent) {
+			if p.pool.OnBudget != nil {
+				e.Pool, e.Proxy = p.pool.Name, p.Name
+				p.pool.OnBudget(e)
+			}
+		},
+	}
 }
 
 // Adopt makes the state follow this configuration: prices from now on, and a
@@ -100,7 +125,8 @@ func (pl *Pool) Adopt() {
 	configured := make(map[string]bool, len(pl.proxies))
 	for _, p := range pl.proxies {
 		configured[p.Name] = true
-		p.State.Traffic.SetPrice(Dollars(p.CostPerGB))
+		p.State.setAddress(p.Address)
+		p.State.ledger.follow(p.terms())
 		if !p.State.isIdentity(p.Identity) {
 			p.beginAnew()
 		}
@@ -165,9 +191,11 @@ func (pl *Pool) returnTo(p *Proxy) {
 func (pl *Pool) Tick(now time.Time) {
 	for _, p := range pl.proxies {
 		s := p.State
+		s.ledger.look(now)
 		s.mu.Lock()
-		troubled := len(s.troubled) > 0
+		troubled := len(s.troubled)+len(s.recalled) > 0
 		s.mu.Unlock()
+		p.heedBudget(now)
 		if troubled {
 			p.expireBlocks(now)
 			p.probeRoutes(now)
@@ -179,6 +207,22 @@ func (pl *Pool) Tick(now time.Time) {
 	}
 	n := now.UnixNano()
 	pl.state.eachRoute(func(r *Route) { r.prune(n) })
+}
+
+// heedBudget notices that a hard budget was spent, or that a new period began.
+func (p *Proxy) heedBudget(now time.Time) {
+	s := p.State
+	spent := s.gateHas(gateSpent)
+	if s.wasSpent.Swap(spent) == spent {
+		return
+	}
+	s.mu.Lock()
+	p.settle(now, "")
+	if spent {
+		p.closeIdle()
+		return
+	}
+	p.pool.wake() // checks go on
 }
 
 // probeRoutes probes the failing routes of a free proxy whose time has come,

@@ -11,10 +11,22 @@ import (
 // A Dialer makes connections to targets through one proxy.
 type Dialer interface {
 	// Dial makes a connection that carries requests to the target: dial, proxy
-	// handshake and TLS. http1 asks for HTTP/1.1 where HTTP/2 could be had.
-	// ready is called once the proxy itself was reached. An error that knows
-	// whose fault it is implements [Fault].
-	Dial(ctx context.Context, t *Target, http1 bool, ready func()) (Conn, error)
+	// handshake and TLS. An error that knows whose fault it is implements
+	// [Fault].
+	Dial(ctx context.Context, d Dialing) (Conn, error)
+}
+
+// Dialing says what connection is wanted.
+type Dialing struct {
+	Target *Target
+	HTTP1  bool // HTTP/1.1 also where HTTP/2 could be had
+
+	// Account is told of every byte that crosses the connection to the proxy,
+	// and says when there may be no more.
+	Account *Account
+
+	// Ready is called once the proxy itself was reached.
+	Ready func()
 }
 
 // ProxyConfig is what the configuration says of one proxy.
@@ -22,10 +34,13 @@ type ProxyConfig struct {
 	Name         string
 	Type         Type
 	URL          string // as shown: without the user part
+	Address      string // what the URLs for both kinds of target are, as shown
 	Priority     int    // lower is tried earlier
 	CostPerGB    float64
 	CostPerMonth float64
 	MaxFailures  int
+	Budget       Budget
+	TrafficAlert int64 // bytes in a calendar month, told of at each multiple; 0 for never
 
 	// Identity stands for how the proxy is reached. Where it differs from what
 	// the state was made with, health, blocks and connections begin anew.
@@ -71,7 +86,7 @@ type ProxyState struct {
 	unready     inFlight // connects that have not reached the proxy yet
 
 	// Counters and times; times in Unix nanoseconds, 0 for never.
-	requests, failed     atomic.Int64 // attempts
+	ledger               *ledger
 	checks, checksFailed atomic.Int64
 	lastSuccess          atomic.Int64 // of a check or an attempt
 	lastTraffic          atomic.Int64 // of an attempt
@@ -79,10 +94,12 @@ type ProxyState struct {
 	responseTime         atomic.Int64 // of checks, a moving average in nanoseconds
 	checking             atomic.Bool  // a check is under way
 	checkFailing         atomic.Bool  // its checks fail while its traffic flows
+	wasSpent             atomic.Bool  // its budget was spent when last looked at
 	identity             atomic.Pointer[string]
-	Traffic              Traffic
+	changed              atomic.Bool // since it was last stored
 
 	mu         sync.Mutex // guards what follows
+	address    string     // what the current configuration says
 	status     Status
 	since      time.Time
 	reason     string
@@ -96,20 +113,43 @@ type ProxyState struct {
 	heldSince  time.Time
 	checkTimes [degradedChecks]time.Duration
 	checkCount int
-	troubled   map[*Route]struct{} // blocked or failing
-	base       totals              // what reset-stats left out
+	troubled   map[*Route]struct{}    // blocked or failing
+	base       totals                 // what reset-stats left out
+	restored   bool                   // what a store knew of it was taken over
+	recalled   map[targetName]trouble // routes that were in trouble before a restart
+	asked      []string               // the stores that were asked for a record
+	steered    bool                   // an admin said whether it is disabled
 }
 
 // totals are the counters of a row in the status.
 type totals struct {
-	requests, failed, checks, checksFailed, in, out int64
-	cost                                            Money
+	Usage
+	Checks       int64 `json:"checks"`
+	ChecksFailed int64 `json:"checks_failed"`
 }
 
 func newProxyState(now time.Time) *ProxyState {
-	return &ProxyState{
+	s := &ProxyState{
 		status: StatusHealthy, since: now, upSince: now, wasUsable: true,
 		troubled: make(map[*Route]struct{}),
+	}
+	s.ledger = newLedger(&s.gate, &s.changed)
+	return s
+}
+
+func (s *ProxyState) setAddress(address string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.address = address
+}
+
+// overdrawn reports whether what still runs through the proxy is cut off.
+func (s *ProxyState) overdrawn() bool { return s.ledger.cut.Load() }
+
+// touch notes that there is something to store. Most of the time it only reads.
+func (s *ProxyState) touch() {
+	if !s.changed.Load() {
+		s.changed.Store(true)
 	}
 }
 
@@ -139,6 +179,11 @@ func (s *ProxyState) currentStatus(slow time.Duration) Status {
 func (s *ProxyState) blockedAnywhere() bool {
 	for r := range s.troubled {
 		if r.blockedUntil.Load() != 0 {
+			return true
+		}
+	}
+	for _, t := range s.recalled {
+		if t.BlockedUntil != 0 {
 			return true
 		}
 	}

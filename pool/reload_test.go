@@ -28,7 +28,7 @@ func TestReloadKeepsWhatIsKnown(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		w := newWorld(t, []proxySpec{{"A", 10, 5}, {"B", 20, 0}, {"C", 30, 0}, {"D", 40, 0}, {"E", 50, 0}}, nil)
 		w.get()
-		w.state.Traffic("A").Count(1<<30, 0)
+		w.route("A").account.Count(1<<30, 0)
 		w.check("A", true, time.Second)
 		w.fail("B", 3)
 		w.do("C", "disable")
@@ -160,8 +160,8 @@ func TestNewChangesNothingBeforeAdopt(t *testing.T) {
 		config.Proxies[0].Identity, config.Proxies[0].CostPerGB = "new", 1
 		New(config, w.state) // validated, and thrown away
 		w.wantStatus("A", StatusDown)
-		w.state.Traffic("A").Count(1<<30, 0)
-		if _, _, cost := w.state.Traffic("A").Book(); cost != 10e9 {
+		w.route("A").account.Count(1<<30, 0)
+		if cost := w.proxy("A").State.ledger.totals().Cost; cost != 10e9 {
 			t.Errorf("booked %d", cost)
 		}
 	})

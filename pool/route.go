@@ -22,8 +22,9 @@ const (
 // Route is one proxy to one target: its standing connections and what is known
 // of it alone. It outlives reloads. Safe for concurrent use.
 type Route struct {
-	state  *ProxyState
-	target *Target
+	state   *ProxyState
+	target  *Target
+	account *Account
 
 	blockedUntil atomic.Int64 // Unix nanoseconds, 0 where not blocked
 	failing      atomic.Bool
@@ -44,7 +45,9 @@ type Route struct {
 	probe     *probe        // the last one, for requests that fell silent
 }
 
-func newRoute(s *ProxyState, t *Target) *Route { return &Route{state: s, target: t} }
+func newRoute(s *ProxyState, t *Target) *Route {
+	return &Route{state: s, target: t, account: &Account{ledger: s.ledger, target: t.Addr}}
+}
 
 // blocked reports whether the target has blocked the proxy.
 func (r *Route) blocked(now int64) bool {
@@ -100,6 +103,7 @@ func (p *Proxy) blameRoute(r *Route, start time.Time, reason string) {
 	r.mu.Unlock()
 
 	s := p.State
+	s.touch()
 	s.mu.Lock()
 	if p.current() {
 		s.lastError = reason
@@ -169,6 +173,7 @@ func (p *Proxy) markBlocked(r *Route, until time.Time) bool {
 	}
 	r.blockedUntil.Store(until.UnixNano())
 	s.troubled[r] = struct{}{}
+	s.touch()
 	return true
 }
 
@@ -183,6 +188,7 @@ func (p *Proxy) forgive(r *Route) {
 	s.mu.Lock()
 	if r.blockedUntil.Load() == 0 && !r.failing.Load() {
 		delete(s.troubled, r)
+		delete(s.recalled, r.target.name())
 	}
 	p.settle(time.Now(), "")
 }
@@ -203,6 +209,12 @@ func (p *Proxy) expireBlocks(now time.Time) {
 		p.forgive(r)
 		p.pool.returnTo(p)
 	}
+	s.mu.Lock()
+	if !s.expireRecalled(now) {
+		s.mu.Unlock()
+		return
+	}
+	p.settle(now, "")
 }
 
 // forget lets go of a route whose target was evicted. A block is over with the
@@ -212,6 +224,7 @@ func (r *Route) forget() {
 	r.state.mu.Lock()
 	defer r.state.mu.Unlock()
 	r.failing.Store(false)
+	delete(r.state.recalled, r.target.name())
 	if r.blockedUntil.Load() != 0 {
 		r.blockedUntil.Store(1)
 		return

@@ -107,6 +107,9 @@ func (w *watch) timedOut() error {
 func (w *watch) probe() {
 	a := w.a
 	w.next *= 2
+	if a.proxy.State.gateHas(gateSpent) {
+		return // no more is spent on finding out
+	}
 	since := w.quietSince()
 	if w.probed.After(since) {
 		since = w.probed

@@ -18,10 +18,9 @@ type Row struct {
 	FailingFor   []string
 	CheckFailing bool // its checks fail while its traffic flows
 
-	Requests, Failed     int64
+	Usage                             // since the last reset-stats
+	Budget               *BudgetState // nil where there is none
 	FailureCount         int
-	BytesIn, BytesOut    int64
-	Cost                 Money
 	Uptime               float64 // percent
 	ResponseTime         time.Duration
 	LastCheck, NextCheck time.Time // zero where never
@@ -32,10 +31,12 @@ type Row struct {
 // Snapshot is the row of a proxy as it is now.
 func (p *Proxy) Snapshot() Row {
 	s := p.State
+	budget := s.ledger.budget(time.Now())
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	row := Row{
-		Proxy: p, Status: s.status, Since: s.since, Reason: s.reason, LastError: s.lastError,
+		Budget: budget,
+		Proxy:  p, Status: s.status, Since: s.since, Reason: s.reason, LastError: s.lastError,
 		Active: !s.gateHas(gateDisabled), Usable: s.gate.Load() == 0,
 		CheckFailing: s.checkFailing.Load(),
 		FailureCount: int(s.failures.Load()),
@@ -50,30 +51,36 @@ func (p *Proxy) Snapshot() Row {
 			row.FailingFor = append(row.FailingFor, r.target.Addr)
 		}
 	}
+	for _, t := range s.recalled {
+		if t.BlockedUntil != 0 {
+			row.BlockedFor = append(row.BlockedFor, t.Addr)
+		}
+		if t.Failing {
+			row.FailingFor = append(row.FailingFor, t.Addr)
+		}
+	}
 	slices.Sort(row.BlockedFor)
 	slices.Sort(row.FailingFor)
 	row.BlockedFor, row.FailingFor = slices.Compact(row.BlockedFor), slices.Compact(row.FailingFor)
 	switch row.Status {
+	case StatusHealthy:
+		if budget != nil && budget.Spent {
+			row.Reason = budget.reason()
+		}
 	case StatusBlocked:
 		row.Reason = "blocked by " + strings.Join(row.BlockedFor, ", ")
 	case StatusDegraded:
 		row.Reason = "its last checks took more than " + p.pool.Checks.Slow.String()
 	}
 	now, base := s.totals(), s.base
-	row.Requests, row.Failed = now.requests-base.requests, now.failed-base.failed
-	row.BytesIn, row.BytesOut, row.Cost = now.in-base.in, now.out-base.out, now.cost-base.cost
-	row.Uptime = uptime(row.Requests+now.checks-base.checks, row.Failed+now.checksFailed-base.checksFailed)
+	row.Usage = now.minus(base.Usage)
+	row.Uptime = uptime(row.Requests+now.Checks-base.Checks, row.Failed+now.ChecksFailed-base.ChecksFailed)
 	return row
 }
 
 // totals are all counters since the beginning; the caller holds the lock.
 func (s *ProxyState) totals() totals {
-	t := totals{
-		requests: s.requests.Load(), failed: s.failed.Load(),
-		checks: s.checks.Load(), checksFailed: s.checksFailed.Load(),
-	}
-	t.in, t.out, t.cost = s.Traffic.Book()
-	return t
+	return totals{Usage: s.ledger.totals(), Checks: s.checks.Load(), ChecksFailed: s.checksFailed.Load()}
 }
 
 func uptime(all, failed int64) float64 {
@@ -92,7 +99,7 @@ func at(ns int64) time.Time {
 
 // nextCheck is when the proxy is checked next, the zero time where it never is.
 func (p *Proxy) nextCheck() time.Time {
-	if p.State.gateHas(gateDisabled) || (p.pool.Checks.Disabled && !p.State.gateHas(gateDown)) {
+	if !p.Checkable() || (p.pool.Checks.Disabled && !p.State.gateHas(gateDown)) {
 		return time.Time{}
 	}
 	return at(p.CheckDue())
@@ -144,12 +151,15 @@ func byFailures(proxies []*Proxy) []*Proxy {
 
 func (p *Proxy) explain(addr string, now time.Time) Verdict {
 	s := p.State
+	budget := s.ledger.budget(now)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	v := Verdict{Name: p.Name}
 	switch {
 	case s.gateHas(gateDisabled):
 		v.Reason = "disabled"
+	case budget != nil && budget.Spent:
+		v.Reason, v.Until = budget.reason(), budget.Until
 	case s.gateHas(gateHeld):
 		v.Reason, v.Until = "well again, but held back because it keeps going down", s.heldSince.Add(p.damping())
 	case s.gateHas(gateDown):
@@ -160,21 +170,21 @@ func (p *Proxy) explain(addr string, now time.Time) Verdict {
 			v.Reason = "usable, degraded"
 		}
 	}
-	for r := range s.troubled {
-		if !v.Usable || r.target.Addr != addr {
-			continue
-		}
-		if r.blocked(now.UnixNano()) {
-			v = Verdict{Name: p.Name, Reason: "blocked by " + addr, Until: at(r.blockedUntil.Load())}
-		} else if r.failing.Load() {
-			v = Verdict{Name: p.Name, Reason: "failing for " + addr, Until: at(r.retryAt.Load())}
+	for _, t := range s.troubles() {
+		switch {
+		case !v.Usable || t.Addr != addr:
+		case now.UnixNano() < t.BlockedUntil:
+			v = Verdict{Name: p.Name, Reason: "blocked by " + addr, Until: at(t.BlockedUntil)}
+		case t.Failing:
+			v = Verdict{Name: p.Name, Reason: "failing for " + addr, Until: at(t.RetryAt)}
 		}
 	}
 	return v
 }
 
 // Active is the proxy to hand out to those who only want an address: a free
-// one, a metered one only where no free one is usable, nil where none is.
+// one, a metered one only where no free one is usable and it has no hard budget,
+// because nobody sees what goes through it then. nil where there is none.
 func (pl *Pool) Active(t *Target, now time.Time) *Proxy {
 	var metered *Proxy
 	var seen places
@@ -185,7 +195,7 @@ func (pl *Pool) Active(t *Target, now time.Time) *Proxy {
 			return metered
 		case !p.Metered():
 			return p
-		case metered == nil:
+		case metered == nil && !p.Budget.Hard:
 			metered = p
 		}
 		seen.add(p.place)
@@ -216,12 +226,18 @@ func (pl *Pool) retryAfter(t *Target, now time.Time) time.Duration {
 	return max(time.Duration(soonest-now.UnixNano()), time.Second)
 }
 
+// spentRetry is when to try again where budgets are spent: an admin may raise
+// one at any time.
+const spentRetry = time.Minute
+
 // usableFrom is the earliest time at which the proxy may be usable for the
 // target again, in Unix nanoseconds; 0 where nobody knows.
 func (p *Proxy) usableFrom(t *Target) int64 {
 	switch {
 	case p.State.gateHas(gateDisabled):
 		return 0
+	case p.State.gateHas(gateSpent):
+		return time.Now().Add(spentRetry).UnixNano()
 	case p.State.gateHas(gateDown):
 		return p.State.nextCheck.Load()
 	}

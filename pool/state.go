@@ -19,13 +19,15 @@ const (
 type State struct {
 	closed     atomic.Bool
 	resting    atomic.Bool // no configuration has the pool
+	recalling  atomic.Bool // a store knew of routes in trouble
 	lastTarget atomic.Pointer[Target]
 	targets    sync.Map // TargetKey to *Target
 
-	mu      sync.Mutex // guards what follows, and additions to targets
-	proxies map[string]*ProxyState
-	count   int // of targets
-	running map[*connect]struct{}
+	mu        sync.Mutex // guards what follows, and additions to targets
+	proxies   map[string]*ProxyState
+	forgotten map[string]*ProxyState // not stored since they were let go
+	count     int                    // of targets
+	running   map[*connect]struct{}
 }
 
 // NewState makes the state of a pool that is not known yet.
@@ -61,9 +63,6 @@ func (s *State) keeps() bool { return !s.closed.Load() && !s.resting.Load() }
 
 func (s *State) closeIdle() { s.eachRoute(func(r *Route) { r.closeIdle(0) }) }
 
-// Traffic counts the bytes of the proxy of a name.
-func (s *State) Traffic(proxy string) *Traffic { return &s.proxy(proxy, time.Now()).Traffic }
-
 // proxy is the state that belongs to a name, made where there was none.
 func (s *State) proxy(name string, now time.Time) *ProxyState {
 	s.mu.Lock()
@@ -89,6 +88,10 @@ func (s *State) retire(configured map[string]bool) {
 		case excess > 0:
 			ps.identity.Store(nil) // nothing that still runs over it is kept
 			delete(s.proxies, name)
+			if s.forgotten == nil {
+				s.forgotten = make(map[string]*ProxyState)
+			}
+			s.forgotten[name] = ps
 			forgotten = true
 			excess--
 		default:
@@ -139,6 +142,7 @@ func (s *State) Target(key TargetKey, config func() *tls.Config) *Target {
 	if forgotten != nil {
 		forgotten.eachRoute((*Route).forget)
 	}
+	s.recallFor(t)
 	return t
 }
 
@@ -198,11 +202,13 @@ func (t *Target) lastUsed() int64 { return max(t.asked.Load(), t.used.Load()) }
 func (t *Target) Evicted() bool { return t.evicted.Load() }
 
 // route is the route through p, made where there was none.
-func (t *Target) route(p *Proxy) *Route {
-	if r, ok := t.routes.Load(p.State); ok {
+func (t *Target) route(p *Proxy) *Route { return t.routeOf(p.State) }
+
+func (t *Target) routeOf(s *ProxyState) *Route {
+	if r, ok := t.routes.Load(s); ok {
 		return r.(*Route)
 	}
-	r, _ := t.routes.LoadOrStore(p.State, newRoute(p.State, t))
+	r, _ := t.routes.LoadOrStore(s, newRoute(s, t))
 	return r.(*Route)
 }
 

@@ -28,6 +28,7 @@ const (
 	gateDown uint32 = 1 << iota
 	gateHeld
 	gateDisabled
+	gateSpent // over a hard budget
 )
 
 const (
@@ -71,6 +72,7 @@ func (p *Proxy) succeeded(now time.Time) {
 	s := p.State
 	s.lastSuccess.Store(now.UnixNano())
 	s.lastTraffic.Store(now.UnixNano())
+	s.touch()
 	if s.failures.Load() != 0 {
 		s.failures.Store(0)
 	}
@@ -172,6 +174,9 @@ type CheckResult struct {
 func (p *Proxy) Checked(r CheckResult) {
 	now := time.Now()
 	s := p.State
+	if !r.OK && s.overdrawn() {
+		return // it was cut off
+	}
 	s.mu.Lock()
 	if !p.current() {
 		s.mu.Unlock()
@@ -238,6 +243,7 @@ func (p *Proxy) settle(now time.Time, reason string) {
 		s.status, s.since = is, now
 	}
 	s.mu.Unlock()
+	s.touch()
 
 	if was != is {
 		p.pool.tell(Event{Time: now, Pool: p.pool.Name, Proxy: p.Name, From: was, To: is, Reason: reason})

@@ -305,7 +305,7 @@ func TestResetStats(t *testing.T) {
 		w.pass(2 * time.Minute)
 		w.get()
 		w.check("A", true, time.Second)
-		w.state.Traffic("A").Count(1<<30, 1<<30)
+		w.route("A").account.Count(1<<30, 1<<30)
 		row := w.row("A")
 		if row.Requests != 2 || row.Failed != 1 || row.Cost != 20e9 || math.Abs(row.Uptime-200./3) > 0.01 || row.ResponseTime == 0 {
 			t.Errorf("row before %+v", row)
@@ -316,7 +316,7 @@ func TestResetStats(t *testing.T) {
 			t.Errorf("row after %+v", row)
 		}
 		// The books are not the row's.
-		if _, _, cost := w.state.Traffic("A").Book(); cost != 20e9 {
+		if cost := w.proxy("A").State.ledger.totals().Cost; cost != 20e9 {
 			t.Errorf("the books say %d", cost)
 		}
 	})

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"strings"
+	"sync/atomic"
 	"time"
 )
 
@@ -21,6 +22,9 @@ type Trace struct {
 	first [2]step // most requests need no more
 	rest  []step
 	steps int
+
+	in, out int64
+	carrier *standing // whose bytes are not in there yet
 }
 
 type step struct{ proxy, outcome string }
@@ -51,6 +55,39 @@ func (t *Trace) String() string {
 		b.WriteString(s.proxy + ":" + s.outcome)
 	}
 	return b.String()
+}
+
+// Traffic is how many bytes crossed the connections to the proxies for this
+// request, handshakes included where it was the first on a connection. On one
+// that carries many requests at once each byte is in the trace of one of them.
+// It is for the end of the request, because what an upgraded connection carries
+// is not there before.
+func (t *Trace) Traffic() (in, out int64) {
+	if t.carrier != nil {
+		t.tally(t.carrier)
+	}
+	return t.in, t.out
+}
+
+// tally takes what crossed a connection since it was last asked for.
+func (t *Trace) tally(c *standing) {
+	in, out := c.Bytes()
+	t.in += advance(&c.talliedIn, in)
+	t.out += advance(&c.talliedOut, out)
+	t.carrier = nil
+}
+
+// advance raises n to at least to, and returns by how much.
+func advance(n *atomic.Int64, to int64) int64 {
+	for {
+		from := n.Load()
+		if to <= from {
+			return 0
+		}
+		if n.CompareAndSwap(from, to) {
+			return to - from
+		}
+	}
 }
 
 func (t *Trace) at(i int) step {
@@ -101,6 +138,7 @@ var (
 	errUnasked    error = &plainError{reason: "malformed_response"} // an upgrade that nobody asked for
 	errBlocked    error = &plainError{reason: reasonBlocked}
 	errNoProxy    error = &plainError{reason: "no_proxy"}
+	errOverdrawn  error = &plainError{reason: reasonBudget}
 	errClosed           = errors.New("answer was closed before its end")
 )
 
@@ -124,6 +162,10 @@ type answerError struct {
 func (e *answerError) Error() string         { return fmt.Sprintf("proxy answered %d", e.status) }
 func (e *answerError) FailureReason() string { return e.reason }
 func (e *answerError) Timeout() bool         { return e.status == http.StatusGatewayTimeout }
+
+// cutOff says of a failure that it came of a budget that is overdrawn. Whether
+// the request was sent is still to be found in it.
+func cutOff(err error) error { return fmt.Errorf("%w: %w", errOverdrawn, err) }
 
 // clientGone is the end where the client stopped sending or listening: nobody's
 // failure.

@@ -5,10 +5,12 @@ import "time"
 // Usage is what went through a proxy in some span of time. Costs are booked
 // together with the bytes, at the prices in force when they went.
 type Usage struct {
-	Requests, Failed  int64 // attempts, not checks
-	BytesIn, BytesOut int64 // on the connections to the proxy, checks included
-	Cost              Money
-	Saved             Money // what the same bytes would have cost more on the dearest proxy of the pool
+	Requests int64 `json:"requests"` // attempts, not checks
+	Failed   int64 `json:"failed"`
+	BytesIn  int64 `json:"bytes_in"` // on the connections to the proxy, checks included
+	BytesOut int64 `json:"bytes_out"`
+	Cost     Money `json:"cost"`
+	Saved    Money `json:"saved"` // what the same bytes would have cost more on the dearest proxy of the pool
 }
 
 // Add adds other to u.

@@ -1,0 +1,251 @@
+package pool
+
+import (
+	"maps"
+	"math"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+const (
+	// What runs long through a proxy that costs something is booked this often.
+	bookEvery = 1 << 20
+	// How many days a ledger remembers, for the budgets of a month.
+	maxDays = 64
+	// How many routes and quarters wait to be stored before targets are no
+	// longer kept apart, and twice that before quarters are not.
+	maxCells = 4096
+)
+
+// ledger books what a proxy carried: how much, for what money, and against
+// which budget. It belongs to the proxy's state.
+type ledger struct {
+	gate    *atomic.Uint32 // of the proxy; gateSpent is the ledger's to set
+	changed *atomic.Bool   // of the proxy: there is something to store
+	cut     atomic.Bool    // what still runs is cut off
+	left    atomic.Int64   // bytes until somebody must look at the terms
+
+	mu      sync.Mutex // guards what follows
+	fresh   []*Account // with something to book
+	terms   *terms     // nil before any configuration
+	cost    tariff
+	dearest tariff
+	total   Usage // since the beginning
+	days    map[date]used
+	cells   map[cellKey]*Usage // not stored yet
+	told    told
+}
+
+// terms are what a configuration says of a proxy's money.
+type terms struct {
+	price, dearest Money // of a GiB, here and on the dearest proxy of the pool
+	budget         Budget
+	alert          int64 // bytes, 0 for none
+	where          *time.Location
+	tell           func(BudgetEvent) // must not block
+}
+
+// used is traffic and money of some span of time.
+type used struct {
+	Bytes int64 `json:"bytes"`
+	Cost  Money `json:"cost"`
+}
+
+func (u *used) add(other used) {
+	u.Bytes += other.Bytes
+	u.Cost += other.Cost
+}
+
+// told is what was told already, so that each is told once in a period.
+type told struct {
+	Period  date  `json:"period"` // day or month, 0 for total
+	Percent int   `json:"percent"`
+	Month   date  `json:"month"`
+	Alerts  int64 `json:"alerts"` // multiples of the traffic alert
+}
+
+type cellKey struct {
+	target  string
+	quarter Quarter
+}
+
+func newLedger(gate *atomic.Uint32, changed *atomic.Bool) *ledger {
+	l := &ledger{gate: gate, changed: changed, days: make(map[date]used), cells: make(map[cellKey]*Usage)}
+	l.left.Store(math.MaxInt64)
+	return l
+}
+
+func (l *ledger) list(a *Account) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.fresh = append(l.fresh, a)
+	l.changed.Store(true)
+}
+
+// spend takes bytes off what may go until somebody must look, and reports
+// whether more may follow.
+func (l *ledger) spend(bytes int64) bool {
+	if l.left.Add(-bytes) <= 0 {
+		l.look(time.Now())
+	}
+	return !l.cut.Load()
+}
+
+// follow makes new terms hold from now on. What went before is booked at the
+// old price first: a new price changes no bill of the past.
+func (l *ledger) follow(t *terms) {
+	now := time.Now()
+	l.mu.Lock()
+	if l.terms == nil {
+		l.price(t)
+	}
+	l.book(now)
+	l.price(t)
+	l.terms = t
+	l.mu.Unlock()
+	l.look(now)
+}
+
+func (l *ledger) price(t *terms) { l.cost.perGiB, l.dearest.perGiB = t.price, t.dearest }
+
+// unfollowed reports whether no configuration has set any terms yet.
+func (l *ledger) unfollowed() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.terms == nil
+}
+
+// look books what is to be booked, and does what the terms say.
+func (l *ledger) look(now time.Time) {
+	l.mu.Lock()
+	l.book(now)
+	events, tell := l.judge(now)
+	l.mu.Unlock()
+	for _, e := range events {
+		tell(e)
+	}
+}
+
+// book turns what was counted since the last time into money, in the quarter
+// and day of now. The lock is held.
+func (l *ledger) book(now time.Time) {
+	if len(l.fresh) == 0 {
+		return
+	}
+	quarter, today := QuarterOf(now), l.today(now)
+	for i, a := range l.fresh {
+		u := a.fresh()
+		l.fresh[i] = nil
+		bytes := u.BytesIn + u.BytesOut
+		u.Cost = l.cost.charge(bytes)
+		u.Saved = l.dearest.charge(bytes) - u.Cost
+		l.total.Add(u)
+		l.cell(a.target, quarter).Add(u)
+		day := l.days[today]
+		day.add(used{bytes, u.Cost})
+		l.days[today] = day
+	}
+	l.fresh = l.fresh[:0]
+	if len(l.days) > maxDays {
+		l.forgetDay(today)
+	}
+}
+
+func (l *ledger) today(now time.Time) date {
+	if l.terms != nil && l.terms.where != nil {
+		now = now.In(l.terms.where)
+	}
+	return dateOf(now)
+}
+
+// forgetDay lets go of the day that is the furthest from today, which may lie
+// ahead: clocks are put right.
+func (l *ledger) forgetDay(today date) {
+	furthest := slices.MaxFunc(slices.Collect(maps.Keys(l.days)), func(a, b date) int {
+		return int(max(a-today, today-a)) - int(max(b-today, today-b))
+	})
+	delete(l.days, furthest)
+}
+
+// cell is where the usage of a target in a quarter is kept until it is stored.
+// Where that cannot be done for long, it becomes less exact, and nothing is lost.
+func (l *ledger) cell(target string, quarter Quarter) *Usage {
+	key := cellKey{target, quarter}
+	if c, ok := l.cells[key]; ok {
+		return c
+	}
+	if len(l.cells) >= maxCells {
+		key.target = OtherTargets
+		if c, ok := l.cells[key]; ok {
+			return c
+		}
+	}
+	if len(l.cells) >= 2*maxCells {
+		for k, c := range l.cells {
+			if k.target == OtherTargets {
+				return c
+			}
+		}
+	}
+	c := new(Usage)
+	l.cells[key] = c
+	return c
+}
+
+// used is what was used in the period of now. The lock is held.
+func (l *ledger) used(per Period, now time.Time) used {
+	switch per {
+	case PerTotal:
+		return used{l.total.BytesIn + l.total.BytesOut, l.total.Cost}
+	case PerDay:
+		return l.days[l.today(now)]
+	}
+	var sum used
+	month := l.today(now).month()
+	for day, u := range l.days {
+		if day.month() == month {
+			sum.add(u)
+		}
+	}
+	return sum
+}
+
+// totals are all counters since the beginning, booked up to now.
+func (l *ledger) totals() Usage {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.book(time.Now())
+	return l.total
+}
+
+// take hands over what is to be stored, booked up to now: the totals, what
+// belongs into m, and the usage that was not stored yet.
+func (l *ledger) take(pool, proxy string, m *memory) (Usage, []UsageCell) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.book(time.Now())
+	m.Days, m.Told = maps.Clone(l.days), l.told
+	cells := make([]UsageCell, 0, len(l.cells))
+	for key, u := range l.cells {
+		cells = append(cells, UsageCell{Pool: pool, Proxy: proxy, Target: key.target, Quarter: key.quarter, Usage: *u})
+	}
+	clear(l.cells)
+	return l.total, cells
+}
+
+// add puts what was stored before in front of what was booked since.
+func (l *ledger) add(total Usage, m *memory) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.total.Add(total)
+	for day, u := range m.Days {
+		sum := l.days[day]
+		sum.add(u)
+		l.days[day] = sum
+	}
+	if l.told == (told{}) {
+		l.told = m.Told
+	}
+}

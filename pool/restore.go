@@ -1,0 +1,186 @@
+package pool
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"time"
+)
+
+// Lacks reports whether there are proxies whose records the store was not asked
+// for yet.
+func (pl *Pool) Lacks(storeID string) bool {
+	return slices.ContainsFunc(pl.proxies, func(p *Proxy) bool { return p.State.lacks(storeID) })
+}
+
+func (s *ProxyState) lacks(storeID string) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return !s.restored && !slices.Contains(s.asked, storeID)
+}
+
+// Restore takes over what a store knows of the pool's proxies. Counters are
+// added to what was counted since the process began; health counts only where
+// nothing is known yet, and only where the proxy is reached as it was. A proxy
+// that took over a record takes no other: what the process knows has it all.
+//
+// An error tells of records that could not be read; the others are restored.
+func (pl *Pool) Restore(storeID string, records []Record) error {
+	byName := make(map[string]*Record, len(records))
+	for i := range records {
+		byName[records[i].Proxy] = &records[i]
+	}
+	var errs []error
+	for _, p := range pl.proxies {
+		if !p.State.lacks(storeID) {
+			continue
+		}
+		if err := p.restore(storeID, byName[p.Name]); err != nil {
+			errs = append(errs, fmt.Errorf("reading what was stored of proxy %s: %w", p.ID(), err))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+func (p *Proxy) restore(storeID string, r *Record) error {
+	s := p.State
+	var m memory
+	var err error
+	if r != nil {
+		err = json.Unmarshal(r.State, &m)
+	}
+	s.mu.Lock()
+	s.asked = append(s.asked, storeID)
+	if r != nil && !s.restored {
+		s.restored = true
+		fresh := s.unused()
+		s.addTotals(r.Total, &m)
+		if m.Disabled && !s.steered {
+			s.gate.Or(gateDisabled)
+		}
+		if err == nil && fresh && m.Address == p.Address {
+			s.recover(&m)
+			p.pool.state.recalling.Store(true)
+		}
+	}
+	s.wasUsable = s.gate.Load() == 0
+	s.mu.Unlock()
+	s.ledger.look(time.Now())
+	p.pool.state.recallAll(s)
+	s.touch()
+	return err
+}
+
+// unused reports whether nothing was learned of the proxy yet; the caller holds
+// the lock.
+func (s *ProxyState) unused() bool {
+	return s.ledger.totals().Requests == 0 && s.checks.Load() == 0 && !s.gateHas(gateDown|gateHeld)
+}
+
+// addTotals puts what was counted before in front of what was counted since.
+func (s *ProxyState) addTotals(total Usage, m *memory) {
+	switch s.base {
+	case totals{}:
+		s.base = m.Base
+	default: // reset since then
+		s.base.Usage.Add(total)
+		s.base.Checks += m.Checks
+		s.base.ChecksFailed += m.ChecksFailed
+	}
+	s.checks.Add(m.Checks)
+	s.checksFailed.Add(m.ChecksFailed)
+	s.ledger.add(total, m)
+}
+
+// recover takes over what was known of the proxy's health.
+func (s *ProxyState) recover(m *memory) {
+	if m.Down {
+		s.gate.Or(gateDown)
+		s.nextCheck.Store(time.Now().UnixNano()) // much may have changed since
+	}
+	if m.Held {
+		s.gate.Or(gateHeld)
+	}
+	s.status, s.since, s.reason = m.Status, time.Unix(0, m.Since), m.Reason
+	s.failures.Store(m.Failures)
+	s.lastError, s.passes, s.recovery, s.relapses = m.LastError, m.Passes, m.Recovery, m.Relapses
+	s.upSince, s.heldSince = time.Unix(0, m.UpSince), at(m.HeldSince)
+	s.checkFailing.Store(m.CheckFailing)
+	s.lastSuccess.Store(m.LastSuccess)
+	s.lastTraffic.Store(m.LastTraffic)
+	s.lastCheck.Store(m.LastCheck)
+	s.responseTime.Store(m.ResponseTime)
+	s.connectTime.ns.Store(m.ConnectTime)
+	s.checkTimes, s.checkCount = m.CheckTimes, m.CheckCount
+	s.recalled = make(map[targetName]trouble, len(m.Troubles))
+	for _, t := range m.Troubles {
+		if len(s.recalled) < maxTargets {
+			s.recalled[t.targetName] = t
+		}
+	}
+}
+
+// recallAll applies the troubles that were restored to the routes of targets
+// that are known already.
+func (s *State) recallAll(ps *ProxyState) {
+	s.targets.Range(func(_, v any) bool {
+		ps.recall(v.(*Target))
+		return true
+	})
+}
+
+// recallFor applies what was restored to the routes of a target that was just
+// made.
+func (s *State) recallFor(t *Target) {
+	if !s.recalling.Load() {
+		return
+	}
+	s.mu.Lock()
+	all := slices.Collect(maps.Values(s.proxies))
+	s.mu.Unlock()
+	for _, ps := range all {
+		ps.recall(t)
+	}
+}
+
+// recall makes a route to the target blocked or failing where it was so before
+// the restart.
+func (s *ProxyState) recall(t *Target) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	known, ok := s.recalled[t.name()]
+	if !ok {
+		return
+	}
+	r := t.routeOf(s)
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.blockedUntil.Store(known.BlockedUntil)
+	r.retryAt.Store(known.RetryAt)
+	r.retry = known.Retry
+	r.failing.Store(known.Failing)
+	s.troubled[r] = struct{}{}
+}
+
+// expireRecalled ends the blocks of routes that nobody asked for since the
+// restart, and reports whether there were any; the caller holds the lock.
+func (s *ProxyState) expireRecalled(now time.Time) (any bool) {
+	for name, t := range s.recalled {
+		if t.BlockedUntil == 0 || now.UnixNano() < t.BlockedUntil {
+			continue
+		}
+		any = true
+		s.unblockRecalled(name, t)
+	}
+	return any
+}
+
+func (s *ProxyState) unblockRecalled(name targetName, t trouble) {
+	t.BlockedUntil = 0
+	s.recalled[name] = t
+	if !t.Failing {
+		delete(s.recalled, name)
+	}
+}
