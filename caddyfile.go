@@ -39,17 +39,18 @@ func parseGlobalOption(d *caddyfile.Dispenser, prev any) (any, error) {
 // UnmarshalCaddyfile reads the global option.
 //
 //	proxy_pool {
-//		storage   <store> {
-//			...
-//		}
+//		storage   <store> ...
 //		timezone  <name>
+//		usage_log on|off {
+//			... see [UsageLogConfig.unmarshal]
+//		}
 //		pool      [<name>] {
 //			... see [PoolConfig.UnmarshalCaddyfile]
 //		}
 //	}
 //
-// pool may be given again, with another name. Not available yet: the store
-// sqlite, and the options usage_log and alerts.
+// pool may be given again, with another name. What follows the name of a store
+// is read by the store. Not available yet: alerts.
 func (c *AppConfig) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	d.Next() // the option's name
 	if err := parse.NoMore(d, moduleName); err != nil {

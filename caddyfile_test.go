@@ -121,6 +121,10 @@ func FuzzCaddyfile(f *testing.F) {
 	f.Add("proxy_pool {\npool {\nproxy http://USER@192.0.2.1\n}\n}")
 	f.Add("proxy_pool {\npool {\nproxy A {\nhttp_url http://192.0.2.1:USER@\n}\n}\n}")
 	f.Add("proxy_pool http://USER@host/ USER@ {\nUSER@x y\n}")
+	f.Add("proxy_pool {\nusage_log USER@\n}")
+	f.Add("proxy_pool {\nusage_log on {\nredact USER@( USER@x USER@\n}\n}")
+	f.Add("proxy_pool {\nstorage sqlite USER@x USER@\n}")
+	f.Add("proxy_pool {\npool {\nproxy A direct {\nbudget 5GB USER@x USER@\ntraffic_alert USER@\n}\n}\n}")
 	f.Fuzz(func(t *testing.T, input string) {
 		// What Caddy's own parsers of CA sources say is theirs.
 		secret := !strings.Contains(input, "tls_trust_pool")

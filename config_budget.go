@@ -7,6 +7,7 @@ import (
 	"math"
 
 	parse "github.com/caddy-proxypool/proxypool/caddyfile"
+	"github.com/caddy-proxypool/proxypool/pool"
 )
 
 const (
@@ -72,7 +73,7 @@ func (c *BudgetConfig) validate() error {
 	return cmp.Or(
 		within("usd", c.USD, minBudgetDollars, maxDollars),
 		c.checkTraffic(),
-		oneOf("per", c.Per, "day", "month", "total"),
+		oneOf("per", c.Per, pool.PerDay, pool.PerMonth, pool.PerTotal),
 	)
 }
 

@@ -32,6 +32,7 @@ func TestAppMistakes(t *testing.T) {
 		"null rule":                          {`{"usage_log": {"redact": [null]}}`, `usage_log: redact: number 1: expected a regular expression that does not match the empty string`},
 		"rule without a regexp":              {`{"usage_log": {"redact": [{"replacement": "x"}]}}`, `usage_log: redact: number 1: expected a regular expression that does not match the empty string`},
 		"second rule":                        {`{"usage_log": {"redact": [{"regexp": "a", "replacement": ""}, {"regexp": "a[", "replacement": ""}]}}`, `usage_log: redact: number 2: expected a regular expression as in Go: missing closing ]`},
+		"rule with a brace left open":        {`{"usage_log": {"redact": [{"regexp": "{env.(", "replacement": "x"}]}}`, `usage_log: redact: number 1: expected a regular expression as in Go: missing closing )`},
 		"rule for everything":                {`{"usage_log": {"redact": [{"regexp": "^", "replacement": "x"}]}}`, `usage_log: redact: number 1: expected a regular expression that does not match the empty string`},
 		"rule with a group of the future":    {`{"usage_log": {"redact": [{"regexp": "(a)", "replacement": "$2"}]}}`, `usage_log: redact: number 1: the replacement names a group that the regular expression does not have; before letters and digits ${1} is written for $1, and $$ for a dollar sign`},
 		"rule with an unset variable":        {`{"usage_log": {"redact": [{"regexp": "{env.PP_UNSET}", "replacement": "x"}]}}`, `usage_log: redact: number 1: placeholder {env.PP_UNSET} has no value`},
@@ -118,6 +119,9 @@ func TestUnknownKeys(t *testing.T) {
 		"proxy":        `{"pools": [{"proxies": [{"weight": 1}]}]}`,
 		"health check": `{"pools": [{"health_check": {"url": "http://h"}}]}`,
 		"block":        `{"pools": [{"block": [{"body": "x"}]}]}`,
+		"budget":       `{"pools": [{"proxies": [{"budget": {"eur": 50}}]}]}`,
+		"usage log":    `{"usage_log": {"format": "json"}}`,
+		"redact":       `{"usage_log": {"redact": [{"path": "/"}]}}`,
 	} {
 		t.Run(name, func(t *testing.T) {
 			if err := caddy.StrictUnmarshalJSON([]byte(config), new(AppConfig)); err == nil {
@@ -182,6 +186,8 @@ func TestDefaultsAreComplete(t *testing.T) {
 		"health check": nothing.withDefaults(),
 		"no checks":    (*HealthCheckConfig)(nil).withDefaults(),
 		"block":        BlockConfig{}.withDefaults(),
+		"usage log":    new(UsageLogConfig).withDefaults(),
+		"no log":       (*UsageLogConfig)(nil).withDefaults(),
 	} {
 		v := reflect.ValueOf(config)
 		for i := range v.NumField() {
@@ -273,8 +279,10 @@ func TestHandWrittenJSON(t *testing.T) {
 	c := new(AppConfig)
 	err := caddy.StrictUnmarshalJSON([]byte(`{
 		"storage": {"module": "memory"}, "timezone": "Asia/Tehran",
+		"usage_log": {"enabled": true, "retention": "30d", "redact": [{"regexp": "/keys/[^/]+", "replacement": "/keys/***"}]},
 		"pools": [{"name": "main", "max_failures": 3, "connect_timeout": "5s", "hedge_delay": "auto", "keepalive": -1,
-			"proxies": [{"name": "Residential", "type": "residential", "url": "http://192.0.2.1", "cost_per_gb": 12}],
+			"proxies": [{"name": "Residential", "type": "residential", "url": "http://192.0.2.1", "cost_per_gb": 12,
+				"budget": {"usd": 50, "per": "month", "hard": true}, "traffic_alert": 5368709120}],
 			"block": [{"status": [403, 429], "header": {"X-Challenge": ["*"]}, "for": "10m", "tries": 3}],
 			"health_check": {"urls": ["https://www.google.com"], "expect": [200, 401, 404], "interval": "60s"}},
 			{"name": "unchecked", "proxies": [{"name": "Own", "url": "direct"}], "health_check": {"disabled": true}}]}`), c)
@@ -291,5 +299,12 @@ func TestHandWrittenJSON(t *testing.T) {
 	if *main.ConnectTimeout != *lasts(5 * time.Second) || *main.Keepalive != parse.Off || *main.HedgeDelay != HedgeAuto ||
 		*main.Block[0].For != *lasts(10 * time.Minute) || *main.HealthCheck.Interval != *lasts(time.Minute) || !c.Pools[1].HealthCheck.Disabled {
 		t.Errorf("loaded as %s", canonical(t, c))
+	}
+	metered := main.Proxies[0]
+	if b := metered.Budget; b.dollars() != 50 || b.bytes() != 0 || b.Per != "month" || !b.Hard || metered.trafficAlert() != 5<<30 {
+		t.Errorf("loaded as %s", canonical(t, metered))
+	}
+	if l := c.UsageLog; !l.Enabled || *l.Retention != *lasts(30 * 24 * time.Hour) || len(l.Redact) != 1 {
+		t.Errorf("loaded as %s", canonical(t, l))
 	}
 }

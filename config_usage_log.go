@@ -126,7 +126,7 @@ func putIn(text string, repl *caddy.Replacer, quote func(string) string) (string
 
 // validate reports what is wrong with the rule.
 func (c *RedactConfig) validate() error {
-	if hasPlaceholder(c.Regexp) || hasPlaceholder(c.Replacement) {
+	if inText.MatchString(c.Regexp) {
 		return nil
 	}
 	re, err := c.compile()
@@ -135,6 +135,9 @@ func (c *RedactConfig) validate() error {
 	}
 	if c.Regexp == "" || re.MatchString("") {
 		return errors.New("expected a regular expression that does not match the empty string")
+	}
+	if inText.MatchString(c.Replacement) {
+		return nil
 	}
 	return checkGroups(re, c.Replacement)
 }
@@ -152,7 +155,8 @@ func checkGroups(re *regexp.Regexp, replacement string) error {
 			continue
 		}
 		number, err := strconv.Atoi(name)
-		if isGroup := err == nil && number <= re.NumSubexp() || re.SubexpIndex(name) >= 0; !isGroup {
+		numbered := err == nil && number <= re.NumSubexp()
+		if !numbered && re.SubexpIndex(name) < 0 {
 			return errors.New("the replacement names a group that the regular expression does not have; before letters and digits ${1} is written for $1, and $$ for a dollar sign")
 		}
 	}

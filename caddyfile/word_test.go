@@ -38,10 +38,13 @@ func TestDuration(t *testing.T) {
 }
 
 func TestSize(t *testing.T) {
-	words(t, Size, map[string]int64{
+	good := map[string]int64{
 		"0": 0, "512": 512, "512B": 512, "1KB": 1 << 10, "1KiB": 1 << 10, "1kb": 1 << 10, "1.5MB": 3 << 19, "64MiB": 64 << 20,
 		"2GB": 2 << 30, "2gib": 2 << 30, "1TB": 1 << 40, "0.5KiB": 512,
-	}, "", "MB", "-1MB", "1,5MB", "1K", "1e3", "1PB", "1MBit", "one", "1.2.3", "1-2MB", "9223372036854775808", "99999999999GB")
+	}
+	words(t, Size, good, "", "MB", "-1MB", "1,5MB", "1K", "1e3", "1PB", "1MBit", "one", "1.2.3", "1-2MB", "9223372036854775808", "99999999999GB", "off")
+	good["off"] = SizeOff
+	words(t, SizeOrOff, good, "", "OFF", "-1", "none")
 }
 
 func TestSwitch(t *testing.T) {
