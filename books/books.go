@@ -44,8 +44,10 @@ type Subject interface {
 	// nothing else. all adds the records too that did not change.
 	Collect(b *pool.Batch, all bool)
 
-	// Restore takes over what a store knows that was just opened. It is called
-	// before the first Write to that store, and again until it succeeds.
+	// Restore takes over what a store knows. It is called before the first Write
+	// to a store that was just opened, and again before the first one after each
+	// Follow, whose configuration may have proxies that nobody asked for before;
+	// and then until it succeeds.
 	Restore(ctx context.Context, s pool.Store) error
 }
 

@@ -17,10 +17,10 @@ const (
 	minBareSecret = 20
 )
 
-// Rule hides further secrets in paths: every match of the pattern is replaced,
+// Rule hides further secrets in paths: every match of the regexp is replaced,
 // as [regexp.Regexp.ReplaceAllString] does, where $1 is the first group.
 type Rule struct {
-	Pattern     *regexp.Regexp
+	Regexp      *regexp.Regexp
 	Replacement string
 }
 
@@ -29,7 +29,7 @@ type Rule struct {
 func redact(path string, rules []Rule) string {
 	path = hideTokens(cut(path))
 	for _, r := range rules {
-		path = cut(r.Pattern.ReplaceAllString(path, r.Replacement))
+		path = cut(r.Regexp.ReplaceAllString(path, r.Replacement))
 	}
 	return path
 }

@@ -193,9 +193,9 @@ func (w *writer) ready() error {
 	return nil
 }
 
-// welcome prepares what waits for a store that was just opened. Records that
-// were collected before it was restored lack what it knew; and it may be an
-// empty one, in place of one that was damaged.
+// welcome prepares what waits for a store that was just restored. Records that
+// were collected before lack what it knew; and it may be an empty one, in place
+// of one that was damaged.
 func (w *writer) welcome() {
 	w.all = true
 	if w.held.waiting() != nil && w.sentTo == w.open.id {
