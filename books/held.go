@@ -37,6 +37,8 @@ func (h *held) add(records []pool.Record, usage []pool.UsageCell) {
 	defer h.mu.Unlock()
 	if h.records == nil {
 		h.records = make(map[recordKey]pool.Record, len(records))
+	}
+	if h.cells == nil {
 		h.cells = make(map[cellKey]*pool.Usage, len(usage))
 	}
 	for _, r := range records {

@@ -68,12 +68,14 @@ func (w *writer) run() {
 
 		case o := <-w.orders:
 			w.takeIn()
+			err := w.failing
 			if o.now || w.due() {
-				o.done <- w.flush()
-				continue
+				err = w.flush()
 			}
-			w.collect() // for queries
-			o.done <- w.failing
+			if err != nil {
+				w.collect() // queries answer what they can
+			}
+			o.done <- err
 
 		case <-w.closing:
 			w.takeIn()

@@ -1,0 +1,429 @@
+package books
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/caddy-proxypool/proxypool/pool"
+)
+
+// file is a store that is not there: what it holds stays when it is closed. It
+// keeps to the contract of [pool.Store], and fails as it is told.
+type file struct {
+	id string
+
+	mu       sync.Mutex
+	isOpen   bool
+	restored int // how often since it was opened
+	contents
+	tries  []pool.Batch // all that Write was asked for, with copies of what they held
+	times  []time.Time
+	opens  []time.Time
+	prunes []pool.Expiry
+	closes int
+
+	openFault, writeFault, readFault, closeFault error
+	afterTheFact                                 bool          // writes fail after they were done
+	openTakes, writeTakes, readTakes, pruneTakes time.Duration // 0 = at once
+	deaf                                         bool          // what takes long does not end with its context
+	notice                                       string
+	left                                         int // rows to prune, in batches
+	pruneFault                                   error
+	misuse                                       []string
+}
+
+type contents struct {
+	last    int64
+	records map[recordKey]pool.Record
+	cells   map[cellKey]pool.Usage
+	log     []pool.LogRow
+	events  []pool.EventRow
+}
+
+func newFile(id string) *file {
+	f := &file{id: id}
+	f.empty()
+	return f
+}
+
+func (f *file) empty() {
+	f.contents = contents{records: make(map[recordKey]pool.Record), cells: make(map[cellKey]pool.Usage)}
+}
+
+// be changes how it behaves from now on.
+func (f *file) be(change func(*file)) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	change(f)
+}
+
+// see returns something of it.
+func see[T any](f *file, what func(*file) T) T {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return what(f)
+}
+
+func (f *file) StoreID() string { return f.id }
+
+func (f *file) Open(ctx context.Context, notice func(string)) (pool.Store, error) {
+	f.mu.Lock()
+	f.opens = append(f.opens, time.Now())
+	takes, message := f.openTakes, f.notice
+	f.mu.Unlock()
+	if err := f.take(ctx, takes); err != nil {
+		return nil, err
+	}
+	if message != "" {
+		notice(message)
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.openFault != nil {
+		return nil, f.openFault
+	}
+	if f.isOpen {
+		f.misuse = append(f.misuse, "opened while open")
+	}
+	f.isOpen, f.restored = true, 0
+	return f, nil
+}
+
+func (f *file) take(ctx context.Context, d time.Duration) error {
+	if d == 0 {
+		return nil
+	}
+	done := ctx.Done()
+	f.mu.Lock()
+	if f.deaf {
+		done = nil
+	}
+	f.mu.Unlock()
+	select {
+	case <-time.After(d):
+		return nil
+	case <-done:
+		return fmt.Errorf("writing: %w", ctx.Err())
+	}
+}
+
+// used notes a use that the contract forbids.
+func (f *file) used(what string) {
+	if !f.isOpen {
+		f.misuse = append(f.misuse, what+" while closed")
+	}
+}
+
+func (f *file) Write(ctx context.Context, b *pool.Batch) error {
+	f.mu.Lock()
+	f.used("Write")
+	if f.restored == 0 {
+		f.misuse = append(f.misuse, "Write before Restore")
+	}
+	f.times = append(f.times, time.Now())
+	f.tries = append(f.tries, pool.Batch{
+		ID: b.ID, Records: slices.Clone(b.Records), Usage: slices.Clone(b.Usage),
+		Log: slices.Clone(b.Log), Events: slices.Clone(b.Events),
+	})
+	takes := f.writeTakes
+	f.mu.Unlock()
+	if err := f.take(ctx, takes); err != nil {
+		return err
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.writeFault != nil && !f.afterTheFact {
+		return f.writeFault
+	}
+	f.apply(b)
+	return f.writeFault
+}
+
+func (f *file) apply(b *pool.Batch) {
+	if b.ID == 0 || b.Empty() {
+		f.misuse = append(f.misuse, "bad batch")
+	}
+	if b.ID == f.last {
+		return
+	}
+	f.last = b.ID
+	for _, r := range b.Records {
+		f.records[recordKey{r.Pool, r.Proxy}] = r
+	}
+	for _, c := range b.Usage {
+		key := cellKey{c.Pool, c.Proxy, c.Target, c.Quarter}
+		u := f.cells[key]
+		u.Add(c.Usage)
+		f.cells[key] = u
+	}
+	f.log = append(f.log, b.Log...)
+	f.events = append(f.events, b.Events...)
+}
+
+func (f *file) Records(_ context.Context, name string) ([]pool.Record, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	var records []pool.Record
+	for _, r := range f.records {
+		if r.Pool == name {
+			records = append(records, r)
+		}
+	}
+	return records, nil
+}
+
+func (f *file) read(ctx context.Context, what string) error {
+	f.mu.Lock()
+	f.used(what)
+	takes, err := f.readTakes, f.readFault
+	f.mu.Unlock()
+	if err := f.take(ctx, takes); err != nil {
+		return err
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.used(what)
+	return err
+}
+
+func (f *file) Usage(ctx context.Context, q pool.UsageQuery) ([]pool.UsageRow, error) {
+	f.mu.Lock()
+	sum := usageSum{query: q}
+	for key, u := range f.cells {
+		sum.add(key, &u)
+	}
+	f.mu.Unlock()
+	return sum.rows, f.read(ctx, "Usage")
+}
+
+func (f *file) Log(ctx context.Context, q pool.LogQuery) ([]pool.LogRow, error) {
+	if err := f.read(ctx, "Log"); err != nil {
+		return nil, err
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	rows := slices.Clone(f.log)
+	slices.Reverse(rows)
+	return rows[:min(q.Limit, len(rows))], nil
+}
+
+func (f *file) Events(ctx context.Context, q pool.EventQuery) ([]pool.EventRow, error) {
+	if err := f.read(ctx, "Events"); err != nil {
+		return nil, err
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	rows := slices.Clone(f.events)
+	slices.Reverse(rows)
+	return rows[:min(q.Limit, len(rows))], nil
+}
+
+func (f *file) Alerts(context.Context) ([]pool.Alert, error) { return nil, nil }
+
+func (f *file) Prune(ctx context.Context, before pool.Expiry, limit int) (bool, error) {
+	f.mu.Lock()
+	f.used("Prune")
+	f.prunes = append(f.prunes, before)
+	f.left = max(f.left-limit, 0)
+	more, takes, err := f.left > 0, f.pruneTakes, f.pruneFault
+	f.mu.Unlock()
+	if err == nil {
+		err = f.take(ctx, takes)
+	}
+	return more, err
+}
+
+func (f *file) Close() error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.used("Close")
+	f.isOpen = false
+	f.closes++
+	return f.closeFault
+}
+
+// subject has one pool, "main", with a proxy "p".
+type subject struct {
+	mu           sync.Mutex
+	total        pool.Usage
+	changed      bool
+	cells        map[cellKey]pool.Usage
+	collects     int
+	alls         int
+	restores     []string // IDs of the stores
+	restoreFault error
+	inRestore    func()
+}
+
+func (s *subject) Collect(b *pool.Batch, all bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.collects++
+	if all {
+		s.alls++
+	}
+	if s.changed || all {
+		b.Records = append(b.Records, pool.Record{Pool: "main", Proxy: "p", Total: s.total})
+	}
+	for k, u := range s.cells {
+		b.Usage = append(b.Usage, pool.UsageCell{Pool: k.pool, Proxy: k.proxy, Target: k.target, Quarter: k.quarter, Usage: u})
+	}
+	s.changed, s.cells = false, nil
+}
+
+func (s *subject) Restore(_ context.Context, st pool.Store) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	f := st.(*file)
+	s.restores = append(s.restores, f.id)
+	if s.restoreFault != nil {
+		return s.restoreFault
+	}
+	f.be(func(f *file) { f.restored++ })
+	return nil
+}
+
+// use books one request of some bytes.
+func (s *subject) use(target string, bytes int64) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	u := pool.Usage{Requests: 1, BytesIn: bytes}
+	s.total.Add(u)
+	s.changed = true
+	if s.cells == nil {
+		s.cells = make(map[cellKey]pool.Usage)
+	}
+	key := cellKey{"main", "p", target, pool.QuarterOf(time.Now())}
+	cell := s.cells[key]
+	cell.Add(u)
+	s.cells[key] = cell
+}
+
+func (s *subject) count(what func(*subject) int) int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return what(s)
+}
+
+// told is what the hooks were told, in turn.
+type told struct {
+	mu    sync.Mutex
+	lines []string
+}
+
+func (h *told) say(format string, args ...any) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.lines = append(h.lines, fmt.Sprintf(format, args...))
+}
+
+func (h *told) all() []string {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return slices.Clone(h.lines)
+}
+
+func (h *told) hooks() Hooks {
+	return Hooks{
+		Failed:    func(err error) { h.say("failed: %v", err) },
+		Recovered: func(after time.Duration) { h.say("recovered after %v", after) },
+		Noticed:   func(message string) { h.say("noticed: %s", message) },
+		Dropped:   func(rows int64) { h.say("dropped %d", rows) },
+	}
+}
+
+// world is books in a bubble, with a file and a subject.
+type world struct {
+	*testing.T
+	*Books
+	file    *file
+	subject *subject
+	told    *told
+}
+
+// bubble runs a test in one. The books are closed at its end, and no store may
+// have been used otherwise than its contract says.
+func bubble(t *testing.T, test func(w *world)) {
+	t.Helper()
+	synctest.Test(t, func(t *testing.T) {
+		s := &subject{}
+		w := &world{T: t, Books: New(s), file: newFile("a"), subject: s, told: &told{}}
+		test(w)
+		w.Close()
+		if m := see(w.file, func(f *file) []string { return f.misuse }); len(m) > 0 {
+			t.Errorf("the store was misused: %v", m)
+		}
+	})
+}
+
+func (w *world) settings() Settings {
+	return Settings{Storage: w.file, Log: true, Retention: 30 * 24 * time.Hour, Hooks: w.told.hooks()}
+}
+
+func (w *world) follow() { w.Follow(context.Background(), w.settings()) }
+
+// pass lets time go by.
+func (w *world) pass(d time.Duration) {
+	time.Sleep(d)
+	synctest.Wait()
+}
+
+func (w *world) sync() error { return w.Sync(context.Background()) }
+
+func (w *world) mustSync() {
+	w.Helper()
+	if err := w.sync(); err != nil {
+		w.Fatalf("Sync: %v", err)
+	}
+}
+
+// stored is what the file holds of the usage of all time, in bytes.
+func (w *world) stored() int64 {
+	return see(w.file, func(f *file) (sum int64) {
+		for u := range maps.Values(f.cells) {
+			sum += u.BytesIn
+		}
+		return sum
+	})
+}
+
+// answered is what the books answer for the usage of all time, in bytes.
+func (w *world) answered() int64 {
+	w.Helper()
+	rows, err := w.Usage(context.Background(), allTime)
+	if err != nil {
+		w.Fatalf("Usage: %v", err)
+	}
+	var sum int64
+	for _, r := range rows {
+		sum += r.BytesIn
+	}
+	return sum
+}
+
+var allTime = pool.UsageQuery{Spans: []pool.QuarterSpan{{From: 0, To: 1 << 40}}}
+
+// record is what the file knows of the proxy in total, in bytes.
+func (w *world) record() int64 {
+	return see(w.file, func(f *file) int64 { return f.records[recordKey{"main", "p"}].Total.BytesIn })
+}
+
+func (w *world) writes() int { return see(w.file, func(f *file) int { return len(f.tries) }) }
+
+func (w *world) equal(what string, got, want any) {
+	w.Helper()
+	if diff := cmp.Diff(want, got); diff != "" {
+		w.Errorf("%s (-want +got):\n%s", what, diff)
+	}
+}
+
+var errDisk = errors.New(`writing to "a": the disk is full: make room`)
