@@ -261,7 +261,6 @@ type subject struct {
 	alls         int
 	restores     []string // IDs of the stores
 	restoreFault error
-	inRestore    func()
 }
 
 func (s *subject) Collect(b *pool.Batch, all bool) {
