@@ -282,7 +282,10 @@ func (s *subject) Collect(b *pool.Batch, all bool) {
 func (s *subject) Restore(_ context.Context, st pool.Store) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	f := st.(*file)
+	f, ok := st.(*file)
+	if !ok {
+		return nil
+	}
 	s.restores = append(s.restores, f.id)
 	if s.restoreFault != nil {
 		return s.restoreFault
@@ -305,12 +308,6 @@ func (s *subject) use(target string, bytes int64) {
 	cell := s.cells[key]
 	cell.Add(u)
 	s.cells[key] = cell
-}
-
-func (s *subject) count(what func(*subject) int) int {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return what(s)
 }
 
 // told is what the hooks were told, in turn.
