@@ -1,0 +1,127 @@
+package sqlite
+
+import (
+	"bytes"
+	"context"
+	"database/sql"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"time"
+)
+
+// suffixes are those of the files that SQLite keeps beside a file.
+var suffixes = []string{"", "-wal", "-shm", "-journal"}
+
+// maxChecked is the size up to which a file is checked as a whole when it is
+// opened. That takes about a tenth of a second.
+const maxChecked = 4 << 20
+
+// setAside renames a damaged file, and what SQLite keeps beside it, and returns
+// the new name. What has that name already is kept.
+func setAside(path string, now time.Time) (string, error) {
+	base := path + ".damaged-" + now.UTC().Format("20060102T150405Z")
+	aside := base
+	for n := 2; anyExists(aside); n++ {
+		aside = fmt.Sprintf("%s-%d", base, n)
+	}
+	for _, suffix := range suffixes {
+		err := os.Rename(path+suffix, aside+suffix)
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return "", fmt.Errorf("setting the damaged file aside: %w", withAdvice(err))
+		}
+	}
+	return aside, nil
+}
+
+func anyExists(path string) bool {
+	for _, suffix := range suffixes {
+		if _, err := os.Lstat(path + suffix); !errors.Is(err, fs.ErrNotExist) {
+			return true
+		}
+	}
+	return false
+}
+
+// checkHeader looks at what SQLite itself takes on trust or takes for a property
+// of the file, such as that it may not be written to. Where there is a -wal file,
+// it may hold the real header, and SQLite decides.
+func checkHeader(path string) error {
+	wal, err := os.Stat(path + "-wal")
+	walEmpty := err != nil || wal.Size() == 0
+	header, err := readHeader(path)
+	switch {
+	case err != nil:
+		return withAdvice(err)
+	case len(header) == 0 && walEmpty:
+		return nil
+	case len(header) == 0:
+		return fmt.Errorf("it is empty, although there is a -wal file: %w", errDamaged)
+	case !walEmpty:
+		return nil
+	case len(header) < 100 || !soundHeader(header):
+		return fmt.Errorf("its header is not that of a store: %w", errDamaged)
+	}
+	return nil
+}
+
+func readHeader(path string) ([]byte, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	return io.ReadAll(io.LimitReader(f, 100))
+}
+
+// soundHeader checks the fields that are the same in all our files, by the
+// description of SQLite's file format.
+func soundHeader(h []byte) bool {
+	pageSize := int(binary.BigEndian.Uint16(h[16:]))
+	return bytes.HasPrefix(h, []byte("SQLite format 3\x00")) &&
+		(pageSize == 1 || pageSize >= 512 && pageSize&(pageSize-1) == 0) &&
+		h[18] >= 1 && h[18] <= 2 && h[19] == h[18] && // rollback journal or WAL
+		h[21] == 64 && h[22] == 32 && h[23] == 32 && // fractions of a page
+		binary.BigEndian.Uint32(h[56:]) <= 1 // UTF-8, or nothing in it yet
+}
+
+// checkContent finds what damage it can in a short time: all of it in a small
+// file, in a large one that of the roots of the tables and of their ends, which
+// is where writing goes on.
+func checkContent(ctx context.Context, conn *sql.Conn, path string) error {
+	info, err := os.Stat(path)
+	if err != nil {
+		return err
+	}
+	if info.Size() <= maxChecked {
+		return checkAll(ctx, conn)
+	}
+	for _, query := range []string{
+		"SELECT max(id), (SELECT max(time) FROM log), (SELECT max(proxy_id) FROM log) FROM log",
+		"SELECT max(route_id), (SELECT max(quarter) FROM usage), 0 FROM usage",
+		"SELECT max(id), (SELECT max(time) FROM event), (SELECT max(proxy_id) FROM event) FROM event",
+		"SELECT max(id), (SELECT max(time) FROM alert), 0 FROM alert",
+		"SELECT max(id), (SELECT max(seen) FROM target), 0 FROM target",
+		"SELECT max(proxy_id), (SELECT sum(length(pool) + length(name)) FROM proxy), (SELECT max(id) FROM route) FROM record",
+	} {
+		var ends [3]sql.NullInt64
+		if err := conn.QueryRowContext(ctx, query).Scan(&ends[0], &ends[1], &ends[2]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func checkAll(ctx context.Context, conn *sql.Conn) error {
+	var verdict string
+	if err := conn.QueryRowContext(ctx, "PRAGMA quick_check(1)").Scan(&verdict); err != nil {
+		return err
+	}
+	if verdict != "ok" {
+		return fmt.Errorf("%w: %s", errDamaged, verdict)
+	}
+	return nil
+}

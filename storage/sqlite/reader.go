@@ -1,0 +1,116 @@
+package sqlite
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"time"
+
+	"github.com/caddy-proxypool/proxypool/pool"
+)
+
+// readers is how many may read at once.
+const readers = 3
+
+// reader is the connections that read. They cannot write.
+type reader struct {
+	rdb *sql.DB
+
+	proxyIDs, records                *sql.Stmt
+	newestLog, logByID, logIDs       *sql.Stmt
+	newestEvents, eventByID, eventID *sql.Stmt
+	alerts                           *sql.Stmt
+	usageSums, usageRows             *sql.Stmt
+}
+
+// openReader opens the connections.
+func openReader(ctx context.Context, path string) (r *reader, err error) {
+	r = new(reader)
+	r.rdb, err = sql.Open("sqlite", source(path, "mode=ro", "_pragma=busy_timeout(1000)", "_error_rc=1", "_dqs=0",
+		"_query_only=on", "_pragma=temp_store(memory)"))
+	if err != nil {
+		return nil, err
+	}
+	r.rdb.SetMaxOpenConns(readers)
+	r.rdb.SetMaxIdleConns(readers)
+	for _, s := range []struct {
+		to  **sql.Stmt
+		sql string
+	}{
+		{&r.proxyIDs, "SELECT id FROM proxy WHERE (?1 = '' OR pool = ?1) AND (?2 = '' OR name = ?2)"},
+		{&r.records, `SELECT name, requests, failed, bytes_in, bytes_out, cost, saved, state
+			FROM proxy JOIN record ON proxy_id = id WHERE pool = ?`},
+		{&r.newestLog, selectNewestLog},
+		{&r.logByID, selectLogByID},
+		{&r.logIDs, selectLogIDs},
+		{&r.newestEvents, selectNewestEvents},
+		{&r.eventByID, selectEventByID},
+		{&r.eventID, selectEventIDs},
+		{&r.alerts, "SELECT id, time, notifier, body FROM alert ORDER BY id"},
+		{&r.usageSums, selectUsageSums},
+		{&r.usageRows, selectUsageRows},
+	} {
+		if *s.to, err = r.rdb.PrepareContext(ctx, s.sql); err != nil {
+			return nil, errors.Join(err, r.rdb.Close())
+		}
+	}
+	return r, nil
+}
+
+func (r *reader) close() error { return r.rdb.Close() }
+
+// proxies finds the IDs of all proxies of a pool, or of those of a name.
+func (r *reader) proxies(ctx context.Context, poolName, name string) ([]int64, error) {
+	rows, err := r.proxyIDs.QueryContext(ctx, poolName, name)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var ids []int64
+	for rows.Next() {
+		var id int64
+		if err := rows.Scan(&id); err != nil {
+			return nil, err
+		}
+		ids = append(ids, id)
+	}
+	return ids, rows.Err()
+}
+
+func (r *reader) readRecords(ctx context.Context, poolName string) ([]pool.Record, error) {
+	rows, err := r.records.QueryContext(ctx, poolName)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var records []pool.Record
+	for rows.Next() {
+		record := pool.Record{Pool: poolName}
+		u := &record.Total
+		err := rows.Scan(&record.Proxy, &u.Requests, &u.Failed, &u.BytesIn, &u.BytesOut, &u.Cost, &u.Saved, &record.State)
+		if err != nil {
+			return nil, err
+		}
+		records = append(records, record)
+	}
+	return records, rows.Err()
+}
+
+func (r *reader) readAlerts(ctx context.Context) ([]pool.Alert, error) {
+	rows, err := r.alerts.QueryContext(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var alerts []pool.Alert
+	for rows.Next() {
+		var a pool.Alert
+		var at int64
+		if err := rows.Scan(&a.ID, &at, &a.Notifier, &a.Body); err != nil {
+			return nil, err
+		}
+		a.Time = time.UnixMilli(at).UTC()
+		alerts = append(alerts, a)
+	}
+	return alerts, rows.Err()
+}

@@ -1,0 +1,213 @@
+package sqlite
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/caddy-proxypool/proxypool/pool"
+)
+
+// writer is the only connection that writes.
+type writer struct {
+	db    *sql.DB
+	conn  *sql.Conn
+	names *names
+
+	lastBatch, setBatch         *sql.Stmt
+	setRecord, addUsage         *sql.Stmt
+	addEvent, addAlert, deliver *sql.Stmt
+	addLog                      []*sql.Stmt // as in logSizes
+}
+
+// errKnown is what a batch that was written already ends with.
+var errKnown = errors.New("the batch was written already")
+
+// openWriter opens the connection, and brings the tables to the latest version.
+func openWriter(ctx context.Context, path string, steps []string) (w *writer, err error) {
+	w = new(writer)
+	w.db, err = sql.Open("sqlite", source(path, "_pragma=busy_timeout(1000)", "_error_rc=1", "_dqs=0",
+		"_auto_vacuum=incremental", "_journal_mode=WAL", "_synchronous=NORMAL",
+		fmt.Sprintf("_pragma=journal_size_limit(%d)", checkpointPages*4096),
+		fmt.Sprintf("_pragma=wal_autocheckpoint(%d)", checkpointPages),
+		"_pragma=temp_store(memory)", "_pragma=cache_size(-4096)"))
+	if err != nil {
+		return nil, err
+	}
+	if err := w.prepare(ctx, path, steps); err != nil {
+		_ = w.close()
+		return nil, err
+	}
+	return w, nil
+}
+
+func (w *writer) prepare(ctx context.Context, path string, steps []string) (err error) {
+	if w.conn, err = w.db.Conn(ctx); err != nil {
+		return err
+	}
+	if err := checkContent(ctx, w.conn, path); err != nil {
+		return err
+	}
+	if err := migrate(ctx, w.conn, steps); err != nil {
+		return err
+	}
+	if w.names, err = newNames(ctx, w.conn); err != nil {
+		return err
+	}
+	for _, s := range []struct {
+		to  **sql.Stmt
+		sql string
+	}{
+		{&w.lastBatch, "SELECT id FROM batch"},
+		{&w.setBatch, "INSERT INTO batch VALUES (1, ?) ON CONFLICT DO UPDATE SET id = excluded.id"},
+		{&w.setRecord, "REPLACE INTO record VALUES (?, ?, ?, ?, ?, ?, ?, ?)"},
+		{&w.addUsage, `INSERT INTO usage VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET
+			requests = requests + excluded.requests, failed = failed + excluded.failed,
+			bytes_in = bytes_in + excluded.bytes_in, bytes_out = bytes_out + excluded.bytes_out,
+			cost = cost + excluded.cost, saved = saved + excluded.saved`},
+		{&w.addEvent, "INSERT INTO event VALUES (NULL, ?, ?, ?, ?, ?)"},
+		{&w.addAlert, "INSERT INTO alert VALUES (NULL, ?, ?, ?)"},
+		{&w.deliver, "DELETE FROM alert WHERE id = ?"},
+	} {
+		if *s.to, err = w.conn.PrepareContext(ctx, s.sql); err != nil {
+			return err
+		}
+	}
+	for _, size := range logSizes {
+		row := "(NULL" + strings.Repeat(", ?", logColumns) + ")"
+		rows := strings.Repeat(row+", ", size-1) + row
+		stmt, err := w.conn.PrepareContext(ctx, "INSERT INTO log VALUES "+rows)
+		if err != nil {
+			return err
+		}
+		w.addLog = append(w.addLog, stmt)
+	}
+	return nil
+}
+
+// write writes a batch, all of it or nothing.
+func (w *writer) write(ctx context.Context, b *pool.Batch) error {
+	err := transaction(ctx, w.conn, func() error { return w.writeAll(ctx, b) })
+	if err == nil {
+		return nil
+	}
+	// Names that were given IDs in vain are not known.
+	w.names.forget()
+	if errors.Is(err, errKnown) {
+		return nil
+	}
+	return err
+}
+
+func (w *writer) writeAll(ctx context.Context, b *pool.Batch) error {
+	var last int64
+	err := w.lastBatch.QueryRowContext(ctx).Scan(&last)
+	switch {
+	case errors.Is(err, sql.ErrNoRows):
+	case err != nil:
+		return err
+	case last == b.ID:
+		return errKnown
+	}
+	if _, err := w.setBatch.ExecContext(ctx, b.ID); err != nil {
+		return err
+	}
+	for _, write := range []func(context.Context, *pool.Batch) error{
+		w.writeRecords, w.writeUsage, w.writeLog, w.writeEvents, w.writeAlerts,
+	} {
+		if err := write(ctx, b); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (w *writer) writeRecords(ctx context.Context, b *pool.Batch) error {
+	for _, r := range b.Records {
+		proxy, err := w.names.proxy(ctx, r.Pool, r.Proxy)
+		if err != nil {
+			return err
+		}
+		u := &r.Total
+		_, err = w.setRecord.ExecContext(ctx, proxy,
+			u.Requests, u.Failed, u.BytesIn, u.BytesOut, int64(u.Cost), int64(u.Saved), string(r.State))
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (w *writer) writeUsage(ctx context.Context, b *pool.Batch) error {
+	for _, c := range b.Usage {
+		proxy, err := w.names.proxy(ctx, c.Pool, c.Proxy)
+		if err != nil {
+			return err
+		}
+		target, err := w.names.target(ctx, c.Target, c.Quarter)
+		if err != nil {
+			return err
+		}
+		route, err := w.names.route(ctx, proxy, target)
+		if err != nil {
+			return err
+		}
+		u := &c.Usage
+		_, err = w.addUsage.ExecContext(ctx, route, int64(c.Quarter),
+			u.Requests, u.Failed, u.BytesIn, u.BytesOut, int64(u.Cost), int64(u.Saved))
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (w *writer) writeEvents(ctx context.Context, b *pool.Batch) error {
+	for _, e := range b.Events {
+		proxy, err := w.names.proxy(ctx, e.Pool, e.Proxy)
+		if err != nil {
+			return err
+		}
+		_, err = w.addEvent.ExecContext(ctx, e.Time.UnixMilli(), proxy, string(e.From), string(e.To), e.Reason)
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// writeAlerts adds alerts, and removes those that were delivered.
+func (w *writer) writeAlerts(ctx context.Context, b *pool.Batch) error {
+	for _, id := range b.Delivered {
+		if _, err := w.deliver.ExecContext(ctx, id); err != nil {
+			return err
+		}
+	}
+	for _, a := range b.Alerts {
+		body := a.Body
+		if body == nil {
+			body = []byte{} // nil would be NULL
+		}
+		if _, err := w.addAlert.ExecContext(ctx, a.Time.UnixMilli(), a.Notifier, body); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// restartWAL writes all of the -wal file to the file, and begins it anew if
+// nobody reads from it any more within the time that is waited for locks.
+func (w *writer) restartWAL(ctx context.Context) error {
+	var busy, pages, done int
+	return w.conn.QueryRowContext(ctx, "PRAGMA wal_checkpoint(TRUNCATE)").Scan(&busy, &pages, &done)
+}
+
+func (w *writer) close() error {
+	var err error
+	if w.conn != nil {
+		err = w.conn.Close()
+	}
+	return errors.Join(err, w.db.Close())
+}
