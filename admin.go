@@ -53,13 +53,19 @@ func (a *adminAPI) serve(w http.ResponseWriter, r *http.Request) error {
 		return a.get(w, r, a.active)
 	case "explain":
 		return a.get(w, r, a.explain)
+	case "usage":
+		return a.get(w, r, a.usage)
+	case "log":
+		return a.get(w, r, a.log)
+	case "events":
+		return a.get(w, r, a.events)
 	case "health-check":
 		return a.post(w, r, a.healthCheck)
 	}
 	if rest, ok := strings.CutPrefix(path, "proxies/"); ok {
 		return a.post(w, r, func(w http.ResponseWriter, r *http.Request) error { return a.act(w, r, rest) })
 	}
-	return notFound("unknown call: expected status, active, explain, health-check or proxies/{pool}/{proxy}/{action}")
+	return notFound("unknown call: expected status, active, usage, log, events, explain, health-check or proxies/{pool}/{proxy}/{action}")
 }
 
 func (a *adminAPI) get(w http.ResponseWriter, r *http.Request, call caddy.AdminHandlerFunc) error {
@@ -81,7 +87,7 @@ func (a *adminAPI) status(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	answer := statusAnswer{Proxies: []statusRow{}, Timestamp: *stamp(time.Now())}
+	answer := statusAnswer{Proxies: []statusRow{}, Store: newStoreAnswer(a.app.books.Health()), Timestamp: *stamp(time.Now())}
 	var cost pool.Money
 	for _, p := range pools {
 		failing, checked := 0, 0
@@ -204,6 +210,9 @@ func (a *adminAPI) act(w http.ResponseWriter, r *http.Request, path string) erro
 
 func (a *adminAPI) carryOut(r *http.Request, proxy *pool.Proxy, action string) error {
 	if action == "check" {
+		if proxy.Spent() {
+			return badRequest("the budget of the proxy is spent, so that it is not checked")
+		}
 		if !a.app.checker.Check(r.Context(), proxy) {
 			return badRequest("the pool has health_check off")
 		}

@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/caddy-proxypool/proxypool/books"
 	"github.com/caddy-proxypool/proxypool/pool"
 )
 
@@ -12,8 +13,20 @@ import (
 type statusAnswer struct {
 	Summary   summary     `json:"summary"`
 	Proxies   []statusRow `json:"proxies"`
+	Store     storeAnswer `json:"store"`
 	Warnings  []string    `json:"warnings,omitempty"`
 	Timestamp string      `json:"timestamp"`
+}
+
+// storeAnswer tells whether the books are written.
+type storeAnswer struct {
+	OK      bool   `json:"ok"`
+	Error   string `json:"error,omitempty"`
+	Dropped int64  `json:"dropped,omitempty"` // rows that nobody could keep
+}
+
+func newStoreAnswer(h books.Health) storeAnswer {
+	return storeAnswer{OK: h.OK, Error: h.Error, Dropped: h.Dropped}
 }
 
 // summary counts the active proxies by status, and the disabled ones.
@@ -45,6 +58,7 @@ type statusRow struct {
 	CostPerGB      float64  `json:"cost_per_gb"`
 	EstimatedCost  float64  `json:"estimated_cost"`
 	TrafficMB      float64  `json:"traffic_mb"`
+	Budget         *budget  `json:"budget,omitempty"`
 	Uptime         float64  `json:"uptime"`
 	ResponseTimeMS int64    `json:"response_time_ms"`
 	TotalRequests  int64    `json:"total_requests"`
@@ -74,6 +88,32 @@ func (s *summary) count(row *pool.Row) {
 	}
 }
 
+// budget is how much of a proxy's budget was used. Limit and Used are in the
+// unit of the budget: US dollars, or gigabytes of 1024^3 bytes.
+type budget struct {
+	Limit float64 `json:"limit"`
+	Used  float64 `json:"used"`
+	Unit  string  `json:"unit"` // "usd" or "gb"
+	Per   string  `json:"per"`
+	Hard  bool    `json:"hard"`
+	Spent bool    `json:"spent"` // nothing more goes through the proxy
+	Until *string `json:"until"` // the end of the day or month
+}
+
+func newBudget(b *pool.BudgetState) *budget {
+	if b == nil {
+		return nil
+	}
+	answer := &budget{
+		Limit: b.Budget.Money.USD(), Used: b.Cost.USD(), Unit: "usd",
+		Per: string(b.Budget.Per), Hard: b.Budget.Hard, Spent: b.Spent, Until: stamp(b.Until),
+	}
+	if b.Budget.Bytes > 0 {
+		answer.Limit, answer.Used, answer.Unit = float64(b.Budget.Bytes)/gigabyte, float64(b.Bytes)/gigabyte, "gb"
+	}
+	return answer
+}
+
 func newStatusRow(poolName string, row *pool.Row) statusRow {
 	p := row.Proxy
 	return statusRow{
@@ -82,7 +122,7 @@ func newStatusRow(poolName string, row *pool.Row) statusRow {
 		Active: row.Active, Usable: row.Usable,
 		BlockedFor: listOf(row.BlockedFor), FailingFor: listOf(row.FailingFor),
 		Priority: p.Priority, CostPerGB: p.CostPerGB, EstimatedCost: row.Cost.USD(),
-		TrafficMB: float64(row.BytesIn+row.BytesOut) / (1 << 20), Uptime: row.Uptime,
+		TrafficMB: float64(row.BytesIn+row.BytesOut) / (1 << 20), Budget: newBudget(row.Budget), Uptime: row.Uptime,
 		ResponseTimeMS: row.ResponseTime.Milliseconds(),
 		TotalRequests:  row.Requests, FailedRequests: row.Failed, FailureCount: row.FailureCount,
 		LastCheck: stamp(row.LastCheck), NextCheck: stamp(row.NextCheck), LastSuccess: stamp(row.LastSuccess),

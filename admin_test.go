@@ -27,9 +27,13 @@ func TestStatusKeys(t *testing.T) {
 	var answer struct {
 		Summary   map[string]float64 `json:"summary"`
 		Proxies   []map[string]any   `json:"proxies"`
+		Store     map[string]any     `json:"store"`
 		Timestamp string             `json:"timestamp"`
 	}
 	resp := s.call(http.MethodGet, "/proxy_pool/status/", &answer)
+	if diff := cmp.Diff(map[string]any{"ok": true}, answer.Store); diff != "" {
+		t.Errorf("store (-want +got):\n%s", diff)
+	}
 	if resp.Header.Get("Content-Type") != "application/json" || answer.Timestamp == "" {
 		t.Errorf("got %v, timestamp %q", resp.Header, answer.Timestamp)
 	}

@@ -5,10 +5,12 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/caddyserver/caddy/v2"
 	"go.uber.org/zap"
 
+	"github.com/caddy-proxypool/proxypool/books"
 	"github.com/caddy-proxypool/proxypool/health"
 	"github.com/caddy-proxypool/proxypool/pool"
 )
@@ -21,6 +23,9 @@ type App struct {
 
 	pools    []*livePool
 	registry *registry
+	books    *books.Books
+	settings books.Settings
+	where    *time.Location
 	checker  *health.Checker
 	logger   *zap.Logger
 }
@@ -30,7 +35,8 @@ func (App) CaddyModule() caddy.ModuleInfo {
 	return caddy.ModuleInfo{ID: "proxy_pool", New: func() caddy.Module { return new(App) }}
 }
 
-// Provision makes the pools. It opens no connection and starts nothing.
+// Provision makes the pools. It opens no connection and no store, and starts
+// nothing.
 func (a *App) Provision(ctx caddy.Context) error {
 	a.logger = ctx.Logger()
 	if err := a.resolve(caddy.NewReplacer()); err != nil {
@@ -39,16 +45,18 @@ func (a *App) Provision(ctx caddy.Context) error {
 	if err := a.validate(); err != nil {
 		return err
 	}
-	if len(a.StorageRaw) > 0 {
-		if _, err := ctx.LoadModule(&a.AppConfig, "StorageRaw"); err != nil {
-			return fmt.Errorf("loading storage: %w", err)
-		}
+	if err := a.loadStorage(ctx); err != nil {
+		return err
+	}
+	var err error
+	if a.where, err = a.location(); err != nil {
+		return err
 	}
 	registry, err := acquireRegistry()
 	if err != nil {
 		return err
 	}
-	a.registry = registry
+	a.registry, a.books = registry, registry.books
 	return a.makePools(ctx)
 }
 
@@ -137,23 +145,15 @@ func loadPool(ctx caddy.Context, name string) (*App, *livePool, error) {
 	return app, p, err
 }
 
-// tell logs a change of a proxy's status.
+// tell notes a change of a proxy's status.
 func (a *App) tell(e pool.Event) {
+	a.books.Event(e)
 	a.logger.Info("proxy changed status",
 		zap.String("pool", e.Pool),
 		zap.String("proxy", e.Proxy),
 		zap.String("from", string(e.From)),
 		zap.String("to", string(e.To)),
 		zap.String("reason", e.Reason))
-}
-
-// memoryStore is the storage that keeps nothing: what the process knows is lost
-// when it ends, and outlives a reload as all state does.
-type memoryStore struct{}
-
-// CaddyModule returns the Caddy module information.
-func (memoryStore) CaddyModule() caddy.ModuleInfo {
-	return caddy.ModuleInfo{ID: "proxy_pool.storage.memory", New: func() caddy.Module { return new(memoryStore) }}
 }
 
 // Interface guards

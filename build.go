@@ -43,7 +43,9 @@ func (a *App) makePool(ctx caddy.Context, config *PoolConfig) (*livePool, health
 		PreferHealthy: config.PreferHealthy != nil && *config.PreferHealthy,
 		Options:       live.forward.forwarding(),
 		Checks:        checks.schedule(),
+		Location:      a.where,
 		OnEvent:       a.tell,
+		OnBudget:      a.tellBudget,
 		OnDue:         func() { a.checker.Wake() },
 	}
 	for _, proxy := range config.Proxies {
@@ -78,7 +80,9 @@ func (a *App) makeProxy(ctx caddy.Context, l *livePool, config *PoolConfig, c *P
 	kind := cmp.Or(pool.Type(c.Type), pool.TypeOther)
 	built := pool.ProxyConfig{
 		Name: c.Name, Type: kind, URL: forHTTPS.String(),
+		Address:   forHTTP.String() + " " + forHTTPS.String(),
 		CostPerGB: c.CostPerGB, CostPerMonth: c.CostPerMonth,
+		Budget: c.Budget.budget(), TrafficAlert: c.trafficAlert(),
 		MaxFailures:  *cmp.Or(c.MaxFailures, config.MaxFailures, new(defaultMaxFailures)),
 		Priority:     pool.DefaultPriority(kind, forHTTPS.Scheme == "direct", c.CostPerGB),
 		Identity:     identity(forHTTP, forHTTPS, trusted.id),
@@ -89,6 +93,15 @@ func (a *App) makeProxy(ctx caddy.Context, l *livePool, config *PoolConfig, c *P
 		built.Priority = *c.Priority
 	}
 	return built, nil
+}
+
+// budget is the budget as the pool keeps to it. It may be called on nil, which
+// is none.
+func (c *BudgetConfig) budget() pool.Budget {
+	if c == nil {
+		return pool.Budget{}
+	}
+	return pool.Budget{Bytes: c.bytes(), Money: pool.Dollars(c.dollars()), Per: pool.Period(c.Per), Hard: c.Hard}
 }
 
 // identity stands for how a proxy is reached, password included, without

@@ -65,9 +65,13 @@ func serve(t *testing.T, pools, sites string) *server {
 	return s
 }
 
-// config is the Caddy JSON of pools and sites.
+// config is the Caddy JSON of pools and sites. The books are kept in memory,
+// where pools does not say otherwise.
 func (s *server) config(pools, sites string) []byte {
 	s.t.Helper()
+	if !strings.Contains(pools, "storage ") {
+		pools = "storage memory\n" + pools
+	}
 	text := fmt.Sprintf(`{
 	admin %s
 	auto_https off

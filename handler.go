@@ -108,7 +108,8 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, _ caddyhttp.
 		http.Error(w, "the request target is no path", http.StatusBadRequest)
 		return nil
 	}
-	defer p.log() // also where a broken answer makes ReverseProxy panic
+	p.start = time.Now()
+	defer p.record(r) // also where a broken answer makes ReverseProxy panic
 	p.proxy = httputil.ReverseProxy{
 		Rewrite:      h.rewrite,
 		Transport:    p,
@@ -161,7 +162,9 @@ type passage struct {
 	handler *Handler
 	writer  http.ResponseWriter
 	proxy   httputil.ReverseProxy
+	start   time.Time
 	trace   pool.Trace
+	status  int
 	err     *pool.Error
 }
 
@@ -172,6 +175,7 @@ func (p *passage) RoundTrip(req *http.Request) (*http.Response, error) {
 	if err != nil {
 		return nil, err
 	}
+	p.status = resp.StatusCode
 	if len(resp.Header["Server"]) > 0 {
 		delete(p.writer.Header(), "Server") // the target's, not Caddy's
 	}
@@ -184,6 +188,14 @@ func (p *passage) failed(_ http.ResponseWriter, _ *http.Request, err error) {
 	if !errors.As(err, &p.err) {
 		p.err = &pool.Error{Status: http.StatusBadGateway, Reason: "error", Err: err}
 	}
+	p.status = p.err.Status
+}
+
+// record writes the request down: in the usage log and, for those who look for
+// it, in Caddy's log.
+func (p *passage) record(r *http.Request) {
+	p.handler.app.enter(r, p.start, p.status, &p.trace)
+	p.log()
 }
 
 // log tells the request's story to those who look for it, without the path,

@@ -5,12 +5,16 @@
 // This file registers everything that the package adds to Caddy. The app
 // (app.go) owns the pools; the handlers and the admin API ask it for them.
 // What a pool does is in package pool, how a target is reached in package dial,
-// how proxies are checked in package health.
+// how proxies are checked in package health, how the books are kept in package
+// books, and where in the packages below storage, which register themselves.
 package proxypool
 
 import (
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/caddyconfig/httpcaddyfile"
+
+	_ "github.com/caddy-proxypool/proxypool/storage/memory"
+	_ "github.com/caddy-proxypool/proxypool/storage/sqlite"
 )
 
 func init() {
@@ -18,7 +22,6 @@ func init() {
 	caddy.RegisterModule(new(Handler))
 	caddy.RegisterModule(Transport{})
 	caddy.RegisterModule(adminAPI{})
-	caddy.RegisterModule(memoryStore{})
 
 	httpcaddyfile.RegisterGlobalOption("proxy_pool", parseGlobalOption)
 	httpcaddyfile.RegisterHandlerDirective("proxy_pool", parseHandlerDirective)

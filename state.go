@@ -1,11 +1,13 @@
 package proxypool
 
 import (
+	"context"
 	"slices"
 	"sync"
 
 	"github.com/caddyserver/caddy/v2"
 
+	"github.com/caddy-proxypool/proxypool/books"
 	"github.com/caddy-proxypool/proxypool/pool"
 )
 
@@ -19,6 +21,7 @@ const statesKey = "proxy_pool"
 // configuration keeps its state, because it may come back.
 type registry struct {
 	mu         sync.Mutex
+	books      *books.Books
 	pools      map[string]*pool.State
 	running    []*App // configurations that were started, the newest last
 	trusts     []knownTrust
@@ -31,7 +34,9 @@ const maxPoolStates = 256
 // acquireRegistry counts one more user of the registry; each must release it.
 func acquireRegistry() (*registry, error) {
 	value, _, err := states.LoadOrNew(statesKey, func() (caddy.Destructor, error) {
-		return &registry{pools: make(map[string]*pool.State)}, nil
+		r := &registry{pools: make(map[string]*pool.State)}
+		r.books = books.New(r)
+		return r, nil
 	})
 	if err != nil {
 		return nil, err
@@ -56,11 +61,13 @@ func (r *registry) state(name string) *pool.State {
 	return s
 }
 
-// started makes the states follow a configuration.
+// started makes the states and the books follow a configuration. What the store
+// knows comes before what the configuration changes.
 func (r *registry) started(a *App) {
 	r.mu.Lock()
 	r.running = append(r.running, a)
 	r.mu.Unlock()
+	r.books.Follow(context.Background(), a.settings) // waits for some seconds at most
 	a.adopt()
 }
 
@@ -79,6 +86,7 @@ func (r *registry) stopped(a *App) {
 	}
 	r.mu.Unlock()
 	if before != nil {
+		r.books.Follow(context.Background(), before.settings)
 		before.adopt()
 	}
 }
@@ -102,13 +110,15 @@ func (r *registry) keepOnly(configured map[string]bool) {
 	}
 }
 
-// Destruct lets go of all connections once no configuration uses them. Requests
-// that still run keep theirs until they are done.
+// Destruct lets go of all connections once no configuration uses them, and
+// closes the books. Requests that still run keep their connections until they
+// are done.
 func (r *registry) Destruct() error {
 	r.mu.Lock()
-	defer r.mu.Unlock()
 	for _, s := range r.pools {
 		s.Close()
 	}
+	r.mu.Unlock()
+	r.books.Close()
 	return nil
 }

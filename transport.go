@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp/headers"
@@ -24,6 +25,7 @@ type Transport struct {
 	// TLS to the upstreams. Its trust wins over that of tls_trust_pool.
 	TLS *reverseproxy.TLSConfig `json:"tls,omitempty"`
 
+	app     *App
 	pool    *livePool
 	trust   trust
 	forward *pool.Forwarder
@@ -46,7 +48,7 @@ func (t *Transport) Provision(ctx caddy.Context) error {
 	if err != nil {
 		return err
 	}
-	t.pool = p
+	t.app, t.pool = app, p
 	if t.trust, err = p.trustOf(ctx, app, &t.ForwardConfig); err != nil {
 		return err
 	}
@@ -105,7 +107,7 @@ func (t *Transport) RoundTrip(req *http.Request) (*http.Response, error) {
 	out.URL = &url
 	out.Header = req.Header.Clone()
 	removeTraces(out.Header)
-	trace := new(pool.Trace)
+	start, trace := time.Now(), new(pool.Trace)
 	resp, err := t.forward.Forward(&out, t.pool.target(&url, t.trust), trace)
 	if repl, ok := req.Context().Value(caddy.ReplacerCtxKey).(*caddy.Replacer); ok {
 		for _, name := range placeholderNames {
@@ -114,12 +116,16 @@ func (t *Transport) RoundTrip(req *http.Request) (*http.Response, error) {
 		}
 	}
 	var failure *pool.Error
-	switch {
-	case err == nil:
+	if err == nil {
+		resp.Body = t.app.enterAtEnd(req, start, resp, trace)
 		return resp, nil
+	}
+	errors.As(err, &failure)
+	t.app.enter(req, start, failure.Status, trace)
+	switch {
 	case req.Context().Err() != nil:
 		return nil, req.Context().Err() // the client's doing, not the upstream's
-	case errors.As(err, &failure) && failure.Unsent && failure.Status >= http.StatusInternalServerError:
+	case failure.Unsent && failure.Status >= http.StatusInternalServerError:
 		return nil, reverseproxy.NewDialError(err) // below 500 the request is at fault, and stays so
 	default:
 		return nil, err

@@ -1,0 +1,112 @@
+package proxypool
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"github.com/caddyserver/caddy/v2"
+	"go.uber.org/zap"
+
+	"github.com/caddy-proxypool/proxypool/books"
+	"github.com/caddy-proxypool/proxypool/pool"
+)
+
+// defaultStorage is where the books are kept where nothing else is said.
+var defaultStorage = json.RawMessage(`{"module": "sqlite"}`)
+
+// loadStorage loads the module of the store, which opens nothing, and works out
+// how the books are kept.
+func (a *App) loadStorage(ctx caddy.Context) error {
+	if absent(a.StorageRaw) {
+		a.StorageRaw = defaultStorage
+	}
+	module, err := ctx.LoadModule(&a.AppConfig, "StorageRaw")
+	if err != nil {
+		return fmt.Errorf("loading storage: %w", err)
+	}
+	storage, ok := module.(pool.Storage)
+	if !ok {
+		return fmt.Errorf("storage: %T is no store", module)
+	}
+	log := a.UsageLog.withDefaults()
+	a.settings = books.Settings{
+		Storage: storage, Log: log.Enabled, Retention: time.Duration(*log.Retention),
+		Hooks: books.Hooks{
+			Failed: func(err error) {
+				a.logger.Error("store failed; forwarding goes on and the books are held in memory", zap.Error(err))
+			},
+			Recovered: func(after time.Duration) {
+				a.logger.Info("store works again; what was held in memory is written", zap.Duration("duration", after))
+			},
+			Noticed: func(message string) { a.logger.Warn("store has something to say", zap.String("notice", message)) },
+			Dropped: func(rows int64) { a.logger.Warn("rows of the books were dropped", zap.Int64("rows", rows)) },
+		},
+	}
+	for i := range log.Redact {
+		re, err := log.Redact[i].compile()
+		if err != nil {
+			return fmt.Errorf("usage_log: redact: %w", err)
+		}
+		a.settings.Redact = append(a.settings.Redact, books.Rule{Regexp: re, Replacement: log.Redact[i].Replacement})
+	}
+	return nil
+}
+
+// Collect implements [books.Subject] for all pools.
+func (r *registry) Collect(b *pool.Batch, all bool) {
+	r.mu.Lock()
+	pools := make(map[string]*pool.State, len(r.pools))
+	for name, s := range r.pools {
+		pools[name] = s
+	}
+	r.mu.Unlock()
+	for name, s := range pools {
+		s.Collect(name, b, all)
+	}
+}
+
+// Restore implements [books.Subject] for the pools of the newest configuration.
+func (r *registry) Restore(ctx context.Context, store pool.Store) error {
+	r.mu.Lock()
+	var newest *App
+	if n := len(r.running); n > 0 {
+		newest = r.running[n-1]
+	}
+	r.mu.Unlock()
+	if newest == nil {
+		return nil
+	}
+	id := newest.settings.Storage.StoreID()
+	for _, p := range newest.pools {
+		if !p.Lacks(id) {
+			continue
+		}
+		records, err := store.Records(ctx, p.Name)
+		if err != nil {
+			return err
+		}
+		if err := p.Pool.Restore(id, records); err != nil {
+			newest.logger.Error("some of what was stored cannot be read", zap.Error(err))
+		}
+	}
+	return nil
+}
+
+// tellBudget notes that a share of a budget, or a multiple of a traffic alert,
+// was used.
+func (a *App) tellBudget(e pool.BudgetEvent) {
+	fields := []zap.Field{
+		zap.String("pool", e.Pool), zap.String("proxy", e.Proxy),
+		zap.Float64("used_gb", float64(e.Bytes)/gigabyte), zap.Float64("used_usd", e.Cost.USD()),
+	}
+	if !e.Until.IsZero() {
+		fields = append(fields, zap.Time("until", e.Until))
+	}
+	if e.Kind == pool.KindTrafficAlert {
+		a.logger.Warn("traffic of the month passed a traffic_alert", append(fields, zap.Float64("passed_gb", float64(e.Threshold)/gigabyte))...)
+		return
+	}
+	a.logger.Warn("budget used", append(fields, zap.Int("percent", e.Percent), zap.Stringer("budget", e.Budget), zap.Bool("hard", e.Budget.Hard))...)
+}
