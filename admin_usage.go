@@ -97,7 +97,10 @@ func (a *adminAPI) usageAsked(params url.Values) (*usageAsked, error) {
 	if !asked.from.Before(asked.to) {
 		return nil, badRequest("from: expected a time before that of to")
 	}
-	return asked, asked.split()
+	if err := asked.split(); err != nil {
+		return nil, err
+	}
+	return asked, nil
 }
 
 // targetAsked reads a target as people write it.

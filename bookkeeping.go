@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"time"
 
 	"github.com/caddyserver/caddy/v2"
@@ -57,10 +58,7 @@ func (a *App) loadStorage(ctx caddy.Context) error {
 // Collect implements [books.Subject] for all pools.
 func (r *registry) Collect(b *pool.Batch, all bool) {
 	r.mu.Lock()
-	pools := make(map[string]*pool.State, len(r.pools))
-	for name, s := range r.pools {
-		pools[name] = s
-	}
+	pools := maps.Clone(r.pools)
 	r.mu.Unlock()
 	for name, s := range pools {
 		s.Collect(name, b, all)

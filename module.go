@@ -6,13 +6,14 @@
 // (app.go) owns the pools; the handlers and the admin API ask it for them.
 // What a pool does is in package pool, how a target is reached in package dial,
 // how proxies are checked in package health, how the books are kept in package
-// books, and where in the packages below storage, which register themselves.
+// books, and where in the packages below storage.
 package proxypool
 
 import (
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/caddyconfig/httpcaddyfile"
 
+	// The stores register themselves.
 	_ "github.com/caddy-proxypool/proxypool/storage/memory"
 	_ "github.com/caddy-proxypool/proxypool/storage/sqlite"
 )
