@@ -262,6 +262,22 @@ func TestFollowOfACallerThatWentAwayStillCounts(t *testing.T) {
 	})
 }
 
+func TestAnotherStoreIsNotMadeToWait(t *testing.T) {
+	bubble(t, func(w *world) {
+		w.file.openFault = errDisk
+		w.follow()
+		w.pass(40 * time.Second) // the next try is half a minute away
+		other := newFile("b")
+		s := w.settings()
+		s.Storage = other
+		ctx, cancel := context.WithCancel(context.Background())
+		cancel()
+		w.Follow(ctx, s)
+		w.pass(flushEvery)
+		w.equal("opens", see(other, func(f *file) int { return len(f.opens) }), 1)
+	})
+}
+
 func TestRestoreComesFirst(t *testing.T) {
 	bubble(t, func(w *world) {
 		w.subject.restoreFault = errors.New("reading the records: no")

@@ -32,7 +32,7 @@ type file struct {
 	closes int
 
 	openFault, writeFault, readFault, closeFault error
-	afterTheFact                                 bool          // writes fail after they were done
+	afterTheFact                                 bool          // writes are done before they fail, or take long
 	openTakes, writeTakes, readTakes, pruneTakes time.Duration // 0 = at once
 	deaf                                         bool          // what takes long does not end with its context
 	notice                                       string
@@ -135,16 +135,18 @@ func (f *file) Write(ctx context.Context, b *pool.Batch) error {
 		Log: slices.Clone(b.Log), Events: slices.Clone(b.Events),
 	})
 	takes := f.writeTakes
+	if f.afterTheFact {
+		f.apply(b)
+	}
 	f.mu.Unlock()
 	if err := f.take(ctx, takes); err != nil {
 		return err
 	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if f.writeFault != nil && !f.afterTheFact {
-		return f.writeFault
+	if f.writeFault == nil {
+		f.apply(b)
 	}
-	f.apply(b)
 	return f.writeFault
 }
 

@@ -183,6 +183,9 @@ func TestReopen(t *testing.T) {
 		w.equal("closes", w.file.closes, 2)
 		n := len(w.file.tries)
 		w.equal("the second try", w.file.tries[n-1], w.file.tries[n-2])
+		if _, err := w.Log(context.Background(), pool.LogQuery{Limit: 1}); !errors.Is(err, pool.ErrReopen) {
+			t.Errorf("Log while no store is open = %v", err)
+		}
 		alls := w.subject.alls
 		w.file.be(func(f *file) { f.writeFault = nil; f.empty() }) // the damaged file was set aside
 		w.pass(time.Second)
@@ -310,6 +313,11 @@ func TestRecordsAreReplaced(t *testing.T) {
 	h = held{}
 	if b := h.seal(&pool.Batch{ID: 2}); b != nil {
 		t.Error("a batch of nothing was made")
+	}
+	h.add(want, nil)
+	h.unseal() // nothing was sealed, but what was collected is out of date all the same
+	if b := h.seal(&pool.Batch{ID: 3}); b != nil {
+		t.Errorf("records are still there that are collected anew: %v", b.Records)
 	}
 }
 

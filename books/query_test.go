@@ -118,13 +118,20 @@ func TestAQueryDoesNotWaitLongForTheWriter(t *testing.T) {
 // What is being written may or may not be in the store: it must not be missing,
 // and not be there twice.
 func TestUsageDuringAWrite(t *testing.T) {
-	for name, fault := range map[string]error{"that succeeds": nil, "that fails": errDisk} {
+	for name, c := range map[string]struct {
+		fault        error
+		afterTheFact bool
+	}{
+		"that succeeds":                  {nil, false},
+		"that fails":                     {errDisk, false},
+		"that is done before it is told": {nil, true},
+	} {
 		t.Run(name, func(t *testing.T) {
 			bubble(t, func(w *world) {
 				w.follow()
 				w.subject.use("t:443", 10)
 				w.mustSync()
-				w.file.be(func(f *file) { f.writeTakes, f.writeFault = 3*time.Second, fault })
+				w.file.be(func(f *file) { f.writeTakes, f.writeFault, f.afterTheFact = 3*time.Second, c.fault, c.afterTheFact })
 				w.subject.use("t:443", 5)
 				w.pass(flushEvery)
 				start := time.Now()

@@ -18,6 +18,7 @@ func TestRedact(t *testing.T) {
 		"at the end":            {"/bot" + token, "/bot***"},
 		"slash at the end":      {"/bot" + token + "/", "/bot***/"},
 		"capitals":              {"/BOT" + token + "/getMe", "/BOT***/getMe"},
+		"capitals, short":       {"/Bot1:x/file/BOT1:y", "/Bot***/file/BOT***"},
 		"short":                 {"/bot1:x/getMe", "/bot***/getMe"},
 		"empty secret":          {"/bot1:", "/bot***"},
 		"encoded colon":         {"/bot" + strings.Replace(token, ":", "%3A", 1) + "/getMe", "/bot***/getMe"},
@@ -140,6 +141,7 @@ func FuzzRedact(f *testing.F) {
 func FuzzDecode(f *testing.F) {
 	f.Add("%2525252541")
 	f.Add("%%4141")
+	f.Add("%3%41")
 	f.Fuzz(func(t *testing.T, s string) {
 		got := decode(s)
 		if again := decode(got); again != got {
