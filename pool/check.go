@@ -101,10 +101,11 @@ func (p *Proxy) visiting(ctx context.Context, t *Target) (*standing, error) {
 func Reason(err error) string { return failureReason(err) }
 
 // BeginCheck claims the proxy for one check at a time, also where two
-// configurations overlap; EndCheck gives it back. It refuses where the proxy is
-// reached in another way by now: that is for the other configuration to check.
+// configurations overlap; EndCheck gives it back. It refuses where the proxy's
+// budget is spent, and where the proxy is reached in another way by now: that is
+// for the other configuration to check.
 func (p *Proxy) BeginCheck() bool {
-	return p.current() && p.State.checking.CompareAndSwap(false, true)
+	return p.current() && !p.State.gateHas(gateSpent) && p.State.checking.CompareAndSwap(false, true)
 }
 
 // EndCheck is the end of what BeginCheck began.
@@ -119,6 +120,10 @@ func (p *Proxy) PlanCheck(at time.Time) {
 		s.nextCheck.CompareAndSwap(due, at.UnixNano())
 	}
 }
+
+// Spent reports whether a hard budget of the proxy is spent, so that nothing may
+// go through it.
+func (p *Proxy) Spent() bool { return p.State.gateHas(gateSpent) }
 
 // Checkable reports whether the proxy may be checked: not where an admin took it
 // out of use, and not where its budget is spent.

@@ -57,7 +57,7 @@ func (c *standing) reusable(now int64) bool {
 	r := c.route
 	idleFrom := c.idleFrom.Load() // once: others set it to 0 as they take the connection
 	return c.Alive() && !c.retired.Load() && c.keep > 0 && c.born.Load() > r.drainBefore.Load() &&
-		!r.target.evicted.Load() && r.target.state.keeps() && r.state.isIdentity(c.identity) &&
+		!r.target.evicted.Load() && r.target.state.keeps() && r.state.isIdentity(c.identity) && !r.state.gateHas(gateSpent) &&
 		(idleFrom == 0 || now-idleFrom < int64(c.keep))
 }
 

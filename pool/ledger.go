@@ -25,17 +25,23 @@ type ledger struct {
 	gate    *atomic.Uint32 // of the proxy; gateSpent is the ledger's to set
 	changed *atomic.Bool   // of the proxy: there is something to store
 	cut     atomic.Bool    // what still runs is cut off
-	left    atomic.Int64   // bytes until somebody must look at the terms
+	crossed atomic.Int64   // bytes so far
+	lookAt  atomic.Int64   // how many of them make somebody look at the terms
 
 	mu      sync.Mutex // guards what follows
 	fresh   []*Account // with something to book
 	terms   *terms     // nil before any configuration
 	cost    tariff
-	dearest tariff
-	total   Usage // since the beginning
+	saving  tariff // what a GiB costs more on the dearest proxy of the pool
+	total   Usage  // since the beginning
 	days    map[date]used
 	cells   map[cellKey]*Usage // not stored yet
+	crowded *Usage             // the youngest of them in which targets are not kept apart
 	told    told
+
+	// Within these times, in Unix nanoseconds, and while nothing more is booked,
+	// the terms ask for nothing new.
+	quietFrom, quietUntil int64
 }
 
 // terms are what a configuration says of a proxy's money.
@@ -66,6 +72,22 @@ type told struct {
 	Alerts  int64 `json:"alerts"` // multiples of the traffic alert
 }
 
+// recall adds what was told before the process began.
+func (t *told) recall(before told) {
+	switch {
+	case t.Period == before.Period:
+		t.Percent = max(t.Percent, before.Percent)
+	case t.Period == 0 && t.Percent == 0:
+		t.Period, t.Percent = before.Period, before.Percent
+	}
+	switch t.Month {
+	case before.Month:
+		t.Alerts = max(t.Alerts, before.Alerts)
+	case 0:
+		t.Month, t.Alerts = before.Month, before.Alerts
+	}
+}
+
 type cellKey struct {
 	target  string
 	quarter Quarter
@@ -73,7 +95,7 @@ type cellKey struct {
 
 func newLedger(gate *atomic.Uint32, changed *atomic.Bool) *ledger {
 	l := &ledger{gate: gate, changed: changed, days: make(map[date]used), cells: make(map[cellKey]*Usage)}
-	l.left.Store(math.MaxInt64)
+	l.lookAt.Store(math.MaxInt64)
 	return l
 }
 
@@ -84,10 +106,10 @@ func (l *ledger) list(a *Account) {
 	l.changed.Store(true)
 }
 
-// spend takes bytes off what may go until somebody must look, and reports
-// whether more may follow.
+// spend notes bytes that were counted, looks at the terms where that is due,
+// and reports whether more may follow.
 func (l *ledger) spend(bytes int64) bool {
-	if l.left.Add(-bytes) <= 0 {
+	if l.crossed.Add(bytes) >= l.lookAt.Load() {
 		l.look(time.Now())
 	}
 	return !l.cut.Load()
@@ -103,12 +125,12 @@ func (l *ledger) follow(t *terms) {
 	}
 	l.book(now)
 	l.price(t)
-	l.terms = t
+	l.terms, l.quietUntil = t, 0
 	l.mu.Unlock()
 	l.look(now)
 }
 
-func (l *ledger) price(t *terms) { l.cost.perGiB, l.dearest.perGiB = t.price, t.dearest }
+func (l *ledger) price(t *terms) { l.cost.perGiB, l.saving.perGiB = t.price, max(t.dearest-t.price, 0) }
 
 // unfollowed reports whether no configuration has set any terms yet.
 func (l *ledger) unfollowed() bool {
@@ -120,8 +142,13 @@ func (l *ledger) unfollowed() bool {
 // look books what is to be booked, and does what the terms say.
 func (l *ledger) look(now time.Time) {
 	l.mu.Lock()
+	crossed := l.crossed.Load() // before booking: what comes meanwhile brings the next look nearer
 	l.book(now)
-	events, tell := l.judge(now)
+	if n := now.UnixNano(); l.quietFrom <= n && n < l.quietUntil {
+		l.mu.Unlock()
+		return
+	}
+	events, tell := l.judge(now, crossed)
 	l.mu.Unlock()
 	for _, e := range events {
 		tell(e)
@@ -138,9 +165,11 @@ func (l *ledger) book(now time.Time) {
 	for i, a := range l.fresh {
 		u := a.fresh()
 		l.fresh[i] = nil
+		if u == (Usage{}) {
+			continue // it was booked between being counted and being listed
+		}
 		bytes := u.BytesIn + u.BytesOut
-		u.Cost = l.cost.charge(bytes)
-		u.Saved = l.dearest.charge(bytes) - u.Cost
+		u.Cost, u.Saved = l.cost.charge(bytes), l.saving.charge(bytes)
 		l.total.Add(u)
 		l.cell(a.target, quarter).Add(u)
 		day := l.days[today]
@@ -148,9 +177,8 @@ func (l *ledger) book(now time.Time) {
 		l.days[today] = day
 	}
 	l.fresh = l.fresh[:0]
-	if len(l.days) > maxDays {
-		l.forgetDay(today)
-	}
+	l.quietUntil = 0
+	l.forgetDays(today)
 }
 
 func (l *ledger) today(now time.Time) date {
@@ -160,13 +188,14 @@ func (l *ledger) today(now time.Time) date {
 	return dateOf(now)
 }
 
-// forgetDay lets go of the day that is the furthest from today, which may lie
-// ahead: clocks are put right.
-func (l *ledger) forgetDay(today date) {
-	furthest := slices.MaxFunc(slices.Collect(maps.Keys(l.days)), func(a, b date) int {
-		return int(max(a-today, today-a)) - int(max(b-today, today-b))
-	})
-	delete(l.days, furthest)
+// forgetDays lets go of the days that are the furthest from today where there
+// are too many. They may lie ahead: clocks are put right.
+func (l *ledger) forgetDays(today date) {
+	for len(l.days) > maxDays {
+		delete(l.days, slices.MaxFunc(slices.Collect(maps.Keys(l.days)), func(a, b date) int {
+			return a.daysFrom(today) - b.daysFrom(today)
+		}))
+	}
 }
 
 // cell is where the usage of a target in a quarter is kept until it is stored.
@@ -183,14 +212,13 @@ func (l *ledger) cell(target string, quarter Quarter) *Usage {
 		}
 	}
 	if len(l.cells) >= 2*maxCells {
-		for k, c := range l.cells {
-			if k.target == OtherTargets {
-				return c
-			}
-		}
+		return l.crowded
 	}
 	c := new(Usage)
 	l.cells[key] = c
+	if key.target == OtherTargets {
+		l.crowded = c
+	}
 	return c
 }
 
@@ -232,6 +260,7 @@ func (l *ledger) take(pool, proxy string, m *memory) (Usage, []UsageCell) {
 		cells = append(cells, UsageCell{Pool: pool, Proxy: proxy, Target: key.target, Quarter: key.quarter, Usage: *u})
 	}
 	clear(l.cells)
+	l.crowded = nil
 	return l.total, cells
 }
 
@@ -245,7 +274,7 @@ func (l *ledger) add(total Usage, m *memory) {
 		sum.add(u)
 		l.days[day] = sum
 	}
-	if l.told == (told{}) {
-		l.told = m.Told
-	}
+	l.forgetDays(l.today(time.Now()))
+	l.told.recall(m.Told)
+	l.quietUntil = 0
 }

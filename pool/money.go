@@ -33,7 +33,7 @@ func (t *tariff) charge(bytes int64) Money {
 	return Money(hi<<(64-gib) | lo>>gib)
 }
 
-// bytesFor is how many bytes cost at least so much.
+// bytesFor is how many of the next bytes cost at least so much.
 func (t *tariff) bytesFor(m Money) int64 {
 	if m <= 0 {
 		return 0
@@ -42,6 +42,8 @@ func (t *tariff) bytesFor(m Money) int64 {
 		return math.MaxInt64
 	}
 	hi, lo := bits.Mul64(uint64(m), 1<<gib)
+	lo, borrow := bits.Sub64(lo, t.rest, 0) // less than m, for the rest is below 2^30
+	hi -= borrow
 	if hi >= uint64(t.perGiB) {
 		return math.MaxInt64
 	}

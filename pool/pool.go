@@ -2,7 +2,6 @@ package pool
 
 import (
 	"cmp"
-	"slices"
 	"time"
 )
 
@@ -79,6 +78,7 @@ type Pool struct {
 	proxies []*Proxy // in their places
 	ranks   []*rank
 	byState map[*ProxyState]*Proxy
+	dearest Money // of the prices of a GiB
 }
 
 // New makes a pool over a state that other configurations may share. It changes
@@ -90,6 +90,7 @@ func New(config Config, state *State) *Pool {
 		s := state.proxy(pc.Name, now)
 		p := &Proxy{ProxyConfig: pc, State: s, pool: pl}
 		pl.proxies, pl.byState[s] = append(pl.proxies, p), p
+		pl.dearest = max(pl.dearest, Dollars(pc.CostPerGB))
 	}
 	pl.ranks = rankProxies(pl.proxies)
 	// Used before it is adopted, because the servers may start before us.
@@ -105,9 +106,8 @@ func New(config Config, state *State) *Pool {
 
 // terms are what the configuration says of the proxy's money.
 func (p *Proxy) terms() *terms {
-	dearest := slices.MaxFunc(p.pool.proxies, func(a, b *Proxy) int { return cmp.Compare(a.CostPerGB, b.CostPerGB) })
 	return &terms{
-		price: Dollars(p.CostPerGB), dearest: Dollars(dearest.CostPerGB),
+		price: Dollars(p.CostPerGB), dearest: p.pool.dearest,
 		budget: p.Budget, alert: p.TrafficAlert, where: cmp.Or(p.pool.Location, time.Local),
 		tell: func(e BudgetEvent) {
 			if p.pool.OnBudget != nil {
@@ -209,7 +209,9 @@ func (pl *Pool) Tick(now time.Time) {
 	pl.state.eachRoute(func(r *Route) { r.prune(n) })
 }
 
-// heedBudget notices that a hard budget was spent, or that a new period began.
+// heedBudget notices that a hard budget was spent, or is not any more. The idle
+// connections of a proxy whose budget is spent are not reusable, and go with the
+// others that are not.
 func (p *Proxy) heedBudget(now time.Time) {
 	s := p.State
 	spent := s.gateHas(gateSpent)
@@ -218,11 +220,9 @@ func (p *Proxy) heedBudget(now time.Time) {
 	}
 	s.mu.Lock()
 	p.settle(now, "")
-	if spent {
-		p.closeIdle()
-		return
+	if !spent {
+		p.pool.wake() // checks go on
 	}
-	p.pool.wake() // checks go on
 }
 
 // probeRoutes probes the failing routes of a free proxy whose time has come,

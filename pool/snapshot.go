@@ -43,15 +43,7 @@ func (p *Proxy) Snapshot() Row {
 		ResponseTime: time.Duration(s.responseTime.Load()),
 		LastCheck:    at(s.lastCheck.Load()), NextCheck: p.nextCheck(), LastSuccess: at(s.lastSuccess.Load()),
 	}
-	for r := range s.troubled {
-		if r.blockedUntil.Load() != 0 {
-			row.BlockedFor = append(row.BlockedFor, r.target.Addr)
-		}
-		if r.failing.Load() {
-			row.FailingFor = append(row.FailingFor, r.target.Addr)
-		}
-	}
-	for _, t := range s.recalled {
+	for _, t := range s.troubles() {
 		if t.BlockedUntil != 0 {
 			row.BlockedFor = append(row.BlockedFor, t.Addr)
 		}
@@ -62,14 +54,12 @@ func (p *Proxy) Snapshot() Row {
 	slices.Sort(row.BlockedFor)
 	slices.Sort(row.FailingFor)
 	row.BlockedFor, row.FailingFor = slices.Compact(row.BlockedFor), slices.Compact(row.FailingFor)
-	switch row.Status {
-	case StatusHealthy:
-		if budget != nil && budget.Spent {
-			row.Reason = budget.reason()
-		}
-	case StatusBlocked:
+	switch spent := budget != nil && budget.Spent; {
+	case row.Status == StatusBlocked:
 		row.Reason = "blocked by " + strings.Join(row.BlockedFor, ", ")
-	case StatusDegraded:
+	case row.Status != StatusDown && spent:
+		row.Reason = budget.reason()
+	case row.Status == StatusDegraded:
 		row.Reason = "its last checks took more than " + p.pool.Checks.Slow.String()
 	}
 	now, base := s.totals(), s.base
@@ -215,7 +205,7 @@ func (s *State) Known(key TargetKey) *Target {
 func (pl *Pool) retryAfter(t *Target, now time.Time) time.Duration {
 	soonest := int64(0)
 	for _, p := range pl.proxies {
-		when := p.usableFrom(t)
+		when := p.usableFrom(t, now)
 		if when > now.UnixNano() && (soonest == 0 || when < soonest) {
 			soonest = when
 		}
@@ -226,18 +216,14 @@ func (pl *Pool) retryAfter(t *Target, now time.Time) time.Duration {
 	return max(time.Duration(soonest-now.UnixNano()), time.Second)
 }
 
-// spentRetry is when to try again where budgets are spent: an admin may raise
-// one at any time.
-const spentRetry = time.Minute
-
 // usableFrom is the earliest time at which the proxy may be usable for the
 // target again, in Unix nanoseconds; 0 where nobody knows.
-func (p *Proxy) usableFrom(t *Target) int64 {
+func (p *Proxy) usableFrom(t *Target, now time.Time) int64 {
 	switch {
 	case p.State.gateHas(gateDisabled):
 		return 0
-	case p.State.gateHas(gateSpent):
-		return time.Now().Add(spentRetry).UnixNano()
+	case p.Spent():
+		return p.State.ledger.spentUntil(now).UnixNano()
 	case p.State.gateHas(gateDown):
 		return p.State.nextCheck.Load()
 	}

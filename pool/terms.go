@@ -7,9 +7,10 @@ import (
 
 // judge compares what was used with the terms: the proxy's gate is closed where
 // a hard budget is spent, and what runs is cut off where it is overdrawn. It
-// returns what is to be told once the lock, which is held, is released.
-func (l *ledger) judge(now time.Time) (events []BudgetEvent, tell func(BudgetEvent)) {
-	t := l.terms
+// returns what is to be told once the lock, which is held, is released. crossed
+// is how many bytes had crossed before they were booked.
+func (l *ledger) judge(now time.Time, crossed int64) (events []BudgetEvent, tell func(BudgetEvent)) {
+	t, before := l.terms, l.told
 	if t == nil {
 		return nil, nil
 	}
@@ -36,8 +37,23 @@ func (l *ledger) judge(now time.Time) (events []BudgetEvent, tell func(BudgetEve
 	if t.price > 0 || t.budget.Set() || t.alert > 0 {
 		next = min(next, bookEvery)
 	}
-	l.left.Store(max(next, 1))
+	if next < math.MaxInt64 {
+		next += crossed
+	}
+	l.lookAt.Store(next)
+	if l.told != before {
+		l.changed.Store(true)
+	}
+	l.rest(now)
 	return events, t.tell
+}
+
+// rest notes until when the terms ask for nothing new where nothing is booked.
+func (l *ledger) rest(now time.Time) {
+	l.quietFrom, l.quietUntil = now.UnixNano(), math.MaxInt64
+	if t := l.terms; t.alert > 0 || (t.budget.Set() && t.budget.Per != PerTotal) {
+		l.quietUntil = l.until(PerDay, now).UnixNano()
+	}
 }
 
 // untilShare is how many bytes it takes to the next share of the budget that
@@ -139,4 +155,17 @@ func (l *ledger) budget(now time.Time) *BudgetState {
 		Budget: b, Bytes: u.Bytes, Cost: u.Cost,
 		Spent: b.Hard && b.of(u) >= b.limit(), Until: l.until(b.Per, now),
 	}
+}
+
+// spentRetry is when to try again, at the latest, where a budget is spent: an
+// admin may raise it at any time.
+const spentRetry = time.Minute
+
+// spentUntil is when to try again where the budget is spent.
+func (l *ledger) spentUntil(now time.Time) time.Time {
+	retry := now.Add(spentRetry)
+	if b := l.budget(now); b != nil && !b.Until.IsZero() && b.Until.Before(retry) {
+		return b.Until
+	}
+	return retry
 }
