@@ -3,9 +3,7 @@ package proxypool
 import (
 	"encoding/json"
 	"maps"
-	"strings"
 
-	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/caddyconfig"
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 	"github.com/caddyserver/caddy/v2/caddyconfig/httpcaddyfile"
@@ -79,9 +77,6 @@ func (c *AppConfig) unmarshalStorage(d *caddyfile.Dispenser) error {
 		return d.Err("storage: expected the name of a store")
 	}
 	store := d.Val()
-	if err := storeAvailable(store); err != nil {
-		return d.WrapErr(err)
-	}
 	unmarshaled, err := unmarshalModule(d, "storage", storageNamespace)
 	if err != nil {
 		return err
@@ -93,28 +88,15 @@ func (c *AppConfig) unmarshalStorage(d *caddyfile.Dispenser) error {
 // unmarshalModule reads the module that the current word names. One that reads
 // no Caddyfile takes no options.
 func unmarshalModule(d *caddyfile.Dispenser, option, namespace string) (any, error) {
-	id := namespace + "." + d.Val()
-	module, err := caddy.GetModule(id)
+	module, err := findModule(option, namespace, d.Val())
 	if err != nil {
-		return nil, d.Errf("%s: unknown module %s, expected one of %s", option, parse.Quote(d.Val()), moduleNames(namespace))
+		return nil, d.WrapErr(err)
 	}
 	empty := module.New()
 	if _, reads := empty.(caddyfile.Unmarshaler); !reads {
 		return empty, parse.NoMore(d, option+" "+d.Val())
 	}
-	return caddyfile.UnmarshalModule(d, id)
-}
-
-// moduleNames lists the modules that stand in a namespace, for messages.
-func moduleNames(namespace string) string {
-	modules := caddy.GetModules(namespace)
-	names := make([]string, 0, len(modules))
-	for _, m := range modules {
-		if id := m.ID.Name(); !unavailableStores[id] {
-			names = append(names, id)
-		}
-	}
-	return strings.Join(names, ", ")
+	return caddyfile.UnmarshalModule(d, string(module.ID))
 }
 
 // unmarshalTrustPool is the option tls_trust_pool, as reverse_proxy has it.

@@ -16,12 +16,12 @@ import (
 
 // AppConfig is the configuration of the proxy_pool app.
 type AppConfig struct {
-	// Where state and books are kept. Default: in memory, so that they are lost
-	// when the process ends.
+	// Where state and books are kept. "memory" loses them when the process ends.
+	// Default: "sqlite", in the file proxy_pool.db in Caddy's data directory.
 	StorageRaw json.RawMessage `json:"storage,omitempty" caddy:"namespace=proxy_pool.storage inline_key=module"`
 
-	// The time zone in which days and months begin, for budgets and reports,
-	// as in "Asia/Tehran". Default: the server's.
+	// The time zone in which days and months begin, for budgets, traffic alerts
+	// and usage, as in "Asia/Tehran". Default: the server's.
 	Timezone string `json:"timezone,omitempty"`
 
 	// One row for each request, for audit and billing. Default: off.
@@ -113,9 +113,6 @@ func (c *AppConfig) location() (*time.Location, error) {
 	return time.LoadLocation(c.Timezone)
 }
 
-// unavailableStores are known, but not part of this version.
-var unavailableStores = map[string]bool{"sqlite": true}
-
 func checkStorage(raw json.RawMessage) error {
 	if absent(raw) {
 		return nil
@@ -129,14 +126,8 @@ func checkStorage(raw json.RawMessage) error {
 	if store.Module == "" {
 		return fmt.Errorf(`storage: expected a "module", the name of a store`)
 	}
-	return storeAvailable(store.Module)
-}
-
-func storeAvailable(name string) error {
-	if unavailableStores[name] {
-		return fmt.Errorf("storage %s is not available yet", name)
-	}
-	return nil
+	_, err := findModule("storage", storageNamespace, store.Module)
+	return err
 }
 
 // notYet refuses an option that this version knows but does not have.

@@ -88,6 +88,25 @@ func statuses(option string, list []int) error {
 	return nil
 }
 
+// findModule is the module of a name in a namespace.
+func findModule(option, namespace, name string) (caddy.ModuleInfo, error) {
+	module, err := caddy.GetModule(namespace + "." + name)
+	if err != nil {
+		return module, fmt.Errorf("%s: unknown module %s, expected one of %s", option, parse.Quote(name), moduleNames(namespace))
+	}
+	return module, nil
+}
+
+// moduleNames lists the modules that stand in a namespace, for messages.
+func moduleNames(namespace string) string {
+	modules := caddy.GetModules(namespace)
+	names := make([]string, 0, len(modules))
+	for _, m := range modules {
+		names = append(names, m.ID.Name())
+	}
+	return strings.Join(names, ", ")
+}
+
 // hasPlaceholder reports whether a string waits for a value that is known only
 // when the module is provisioned.
 func hasPlaceholder(s string) bool {

@@ -23,7 +23,7 @@ func TestAppMistakes(t *testing.T) {
 		return `{"pools": [{"name": "main", "proxies": [{"name": "X", "url": "direct"}], ` + more + `}]}`
 	}
 	for name, test := range map[string]struct{ config, want string }{
-		"sqlite":                             {`{"storage": {"module": "sqlite"}}`, `storage sqlite is not available yet`},
+		"another store":                      {`{"storage": {"module": "postgres"}}`, `storage: unknown module "postgres", expected one of memory, sqlite`},
 		"storage without module":             {`{"storage": {}}`, `storage: expected a "module", the name of a store`},
 		"retention":                          {`{"usage_log": {"enabled": true, "retention": "30m"}}`, `usage_log: retention: must be at least one hour, got 30m0s`},
 		"retention of nothing":               {`{"usage_log": {"retention": 0}}`, `usage_log: retention: must be more than 0, got 0s`},
@@ -162,6 +162,20 @@ func TestResolve(t *testing.T) {
 	}
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("got %q, expected %q", got, want)
+	}
+}
+
+func TestLocation(t *testing.T) {
+	if got, err := new(AppConfig).location(); err != nil || got != time.Local {
+		t.Errorf("without a time zone: got %v, %v, expected the server's", got, err)
+	}
+	got, err := (&AppConfig{Timezone: "Asia/Tehran"}).location()
+	if err != nil {
+		t.Fatal(err)
+	}
+	const want = "2026-01-01 03:30"
+	if clock := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC).In(got).Format("2006-01-02 15:04"); clock != want {
+		t.Errorf("midnight is %s in Tehran, expected %s", clock, want)
 	}
 }
 
