@@ -3,14 +3,14 @@ package proxypool
 import (
 	"io"
 	"net/http"
-	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/caddy-proxypool/proxypool/books"
 	"github.com/caddy-proxypool/proxypool/pool"
 )
 
-// enter hands a request that is over to the usage log.
+// enter hands a request that is over to the usage log. It allocates nothing.
 func (a *App) enter(r *http.Request, start time.Time, status int, trace *pool.Trace) {
 	if !a.books.Logging() {
 		return
@@ -22,36 +22,40 @@ func (a *App) enter(r *http.Request, start time.Time, status int, trace *pool.Tr
 	})
 }
 
-// enterAtEnd is the body of an answer, which enters its request when it is closed.
-func (a *App) enterAtEnd(r *http.Request, start time.Time, resp *http.Response, trace *pool.Trace) io.ReadCloser {
-	if !a.books.Logging() {
-		return resp.Body
-	}
-	end := sync.OnceFunc(func() { a.enter(r, start, resp.StatusCode, trace) })
-	if upgraded, ok := resp.Body.(io.ReadWriteCloser); ok {
-		return &enteredUpgrade{upgraded, end}
-	}
-	return &enteredBody{resp.Body, end}
-}
-
-// enteredBody is the body of an answer that somebody else reads.
-type enteredBody struct {
+// errand is one request through the transport, and the body of its answer: the
+// request is over when somebody closes that.
+type errand struct {
 	io.ReadCloser
-	end func()
+	app    *App
+	req    *http.Request
+	start  time.Time
+	status int
+	trace  pool.Trace
+	over   atomic.Bool
 }
 
-func (b *enteredBody) Close() error {
-	defer b.end()
-	return b.ReadCloser.Close()
+// body is what the client of the transport reads.
+func (e *errand) body(resp *http.Response) io.ReadCloser {
+	e.ReadCloser, e.status = resp.Body, resp.StatusCode
+	if upgraded, ok := resp.Body.(io.ReadWriteCloser); ok {
+		return &upgradedErrand{e, upgraded}
+	}
+	return e
 }
 
-// enteredUpgrade is the same after a 101: it is written to, too.
-type enteredUpgrade struct {
-	io.ReadWriteCloser
-	end func()
+// Close may be called again, and concurrently: upgraded connections are.
+func (e *errand) Close() error {
+	err := e.ReadCloser.Close()
+	if e.over.CompareAndSwap(false, true) {
+		e.enter()
+	}
+	return err
 }
 
-func (u *enteredUpgrade) Close() error {
-	defer u.end()
-	return u.ReadWriteCloser.Close()
+func (e *errand) enter() { e.app.enter(e.req, e.start, e.status, &e.trace) }
+
+// upgradedErrand is one whose answer was a 101, so that it is written to, too.
+type upgradedErrand struct {
+	*errand
+	io.Writer
 }

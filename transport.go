@@ -107,25 +107,27 @@ func (t *Transport) RoundTrip(req *http.Request) (*http.Response, error) {
 	out.URL = &url
 	out.Header = req.Header.Clone()
 	removeTraces(out.Header)
-	start, trace := time.Now(), new(pool.Trace)
-	resp, err := t.forward.Forward(&out, t.pool.target(&url, t.trust), trace)
+	e := &errand{app: t.app, req: req, start: time.Now()}
+	resp, err := t.forward.Forward(&out, t.pool.target(&url, t.trust), &e.trace)
 	if repl, ok := req.Context().Value(caddy.ReplacerCtxKey).(*caddy.Replacer); ok {
 		for _, name := range placeholderNames {
-			value, _ := placeholder(trace, placeholderPrefix+name)
+			value, _ := placeholder(&e.trace, placeholderPrefix+name)
 			repl.Set(placeholderPrefix+name, value)
 		}
 	}
-	var failure *pool.Error
 	if err == nil {
-		resp.Body = t.app.enterAtEnd(req, start, resp, trace)
+		resp.Body = e.body(resp)
 		return resp, nil
 	}
-	errors.As(err, &failure)
-	t.app.enter(req, start, failure.Status, trace)
+	var failure *pool.Error
+	if errors.As(err, &failure) {
+		e.status = failure.Status
+	}
+	e.enter()
 	switch {
 	case req.Context().Err() != nil:
 		return nil, req.Context().Err() // the client's doing, not the upstream's
-	case failure.Unsent && failure.Status >= http.StatusInternalServerError:
+	case failure != nil && failure.Unsent && failure.Status >= http.StatusInternalServerError:
 		return nil, reverseproxy.NewDialError(err) // below 500 the request is at fault, and stays so
 	default:
 		return nil, err
