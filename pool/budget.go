@@ -78,6 +78,9 @@ func (b Budget) amount(n int64) string {
 	if b.Money > 0 {
 		return fmt.Sprintf("%.2f USD", Money(n).USD())
 	}
+	if b.Bytes < 1<<gib {
+		return fmt.Sprintf("%.2f MB", float64(n)/(1<<20))
+	}
 	return fmt.Sprintf("%.2f GB", float64(n)/(1<<gib))
 }
 

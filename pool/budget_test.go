@@ -163,6 +163,7 @@ func TestBudgetEvent(t *testing.T) {
 func TestBudgetInWords(t *testing.T) {
 	tests := map[string]BudgetState{
 		"1.50 GB of 10.00 GB a day":      {Budget: Budget{Bytes: 10 << 30, Per: PerDay}, Bytes: 3 << 29, Cost: 7},
+		"5.00 MB of 10.00 MB a day":      {Budget: Budget{Bytes: 10 << 20, Per: PerDay}, Bytes: 5 << 20},
 		"49.99 USD of 50.00 USD a month": {Budget: Budget{Money: 50e9, Per: PerMonth}, Bytes: 3 << 29, Cost: 49_990_000_000},
 		"0.00 USD of 0.25 USD in total":  {Budget: Budget{Money: 25e7, Per: PerTotal}},
 	}

@@ -108,6 +108,7 @@ func (c *connect) stood(raw Conn) *standing {
 				p.routeSucceeded(r) // a probe has passed
 			}
 		}
+		p.State.touch()
 	}
 	conn := &standing{Conn: raw, route: r, identity: p.Identity, keep: c.keep}
 	conn.born.Store(now.UnixNano())
@@ -166,6 +167,9 @@ func (c *connect) result() (conn *standing, over bool, err error) {
 			return nil, true, errTaken
 		}
 		return nil, c.over, c.err
+	}
+	if c.proxy.Spent() {
+		return nil, true, errOverdrawn // meanwhile: it carries nothing new
 	}
 	conn, c.claimed = c.conn, true
 	if !conn.Multiplexed() {

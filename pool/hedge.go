@@ -64,11 +64,13 @@ func (r *race) won(x *exchange) (*Proxy, *standing) {
 			return c.proxy, conn
 		}
 		r.exhausted = false
-		if errors.Is(err, errTaken) {
+		switch {
+		case errors.Is(err, errTaken):
 			x.repeat = c.proxy
 			continue
-		}
-		if errors.Is(err, errUnclaimed) {
+		case errors.Is(err, errOverdrawn):
+			c.leave(r.wake) // it may stand all the same
+		case errors.Is(err, errUnclaimed):
 			c.route.countAttempt(true)
 			c.proxy.blameRoute(c.route, c.start, failureReason(err))
 		}

@@ -116,8 +116,8 @@ func (w *watch) probe() {
 	}
 	w.stood = a.route.stands(a, since, w.probeTime())
 	w.probed = time.Now()
-	if w.stood || w.state.Load() != watching {
-		return
+	if w.stood || w.state.Load() != watching || a.proxy.State.overdrawn() {
+		return // one that was cut off tells nothing
 	}
 	a.proxy.blameRoute(a.route, a.start, reasonSilent)
 	if a.safeToRepeat() && w.left && w.following() != nil {

@@ -74,7 +74,9 @@ func (t *Trace) tally(c *standing) {
 	in, out := c.Bytes()
 	t.in += advance(&c.talliedIn, in)
 	t.out += advance(&c.talliedOut, out)
-	t.carrier = nil
+	if t.carrier == c {
+		t.carrier = nil
+	}
 }
 
 // advance raises n to at least to, and returns by how much.
