@@ -103,7 +103,7 @@ func (p *Proxy) resetStats() {
 	s := p.State
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.base = s.totals()
+	s.base, s.reset = s.totals(), true
 	s.responseTime.Store(0)
 	s.touch()
 }

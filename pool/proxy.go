@@ -97,6 +97,7 @@ type ProxyState struct {
 	wasSpent             atomic.Bool  // its budget was spent when last looked at
 	identity             atomic.Pointer[string]
 	changed              atomic.Bool // since it was last stored
+	met                  atomic.Bool // some store was asked for a record, so that there may be a new one
 
 	mu         sync.Mutex // guards what follows
 	address    string     // what the current configuration says
@@ -115,6 +116,7 @@ type ProxyState struct {
 	checkCount int
 	troubled   map[*Route]struct{}    // blocked or failing
 	base       totals                 // what reset-stats left out
+	reset      bool                   // since the process began
 	restored   bool                   // what a store knew of it was taken over
 	recalled   map[targetName]trouble // routes that were in trouble before a restart
 	asked      []string               // the stores that were asked for a record
@@ -140,7 +142,10 @@ func newProxyState(now time.Time) *ProxyState {
 func (s *ProxyState) setAddress(address string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.address = address
+	if s.address != address {
+		s.address = address
+		s.touch()
+	}
 }
 
 // overdrawn reports whether what still runs through the proxy is cut off.

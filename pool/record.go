@@ -2,94 +2,38 @@ package pool
 
 import (
 	"encoding/json"
-	"fmt"
+	"maps"
 	"time"
 )
 
-// memory is what is stored of a proxy beside its totals, as JSON. Times are Unix
-// nanoseconds, 0 for never. There is nothing in it of how the proxy logs in.
-type memory struct {
-	Address string `json:"address"` // health is of use only where it is the same
-
-	Disabled bool   `json:"disabled,omitempty"`
-	Down     bool   `json:"down,omitempty"`
-	Held     bool   `json:"held,omitempty"`
-	Status   Status `json:"status"`
-	Since    int64  `json:"since"`
-	Reason   string `json:"reason,omitempty"`
-
-	Failures  int32         `json:"failures,omitempty"`
-	LastError string        `json:"last_error,omitempty"`
-	Passes    int           `json:"passes,omitempty"`
-	Recovery  time.Duration `json:"recovery,omitempty"`
-	Relapses  int           `json:"relapses,omitempty"`
-	UpSince   int64         `json:"up_since"`
-	HeldSince int64         `json:"held_since,omitempty"`
-
-	Checks       int64 `json:"checks,omitempty"`
-	ChecksFailed int64 `json:"checks_failed,omitempty"`
-	CheckFailing bool  `json:"check_failing,omitempty"`
-	LastSuccess  int64 `json:"last_success,omitempty"`
-	LastTraffic  int64 `json:"last_traffic,omitempty"`
-	LastCheck    int64 `json:"last_check,omitempty"`
-
-	ResponseTime int64                         `json:"response_time,omitempty"`
-	ConnectTime  int64                         `json:"connect_time,omitempty"`
-	CheckTimes   [degradedChecks]time.Duration `json:"check_times"`
-	CheckCount   int                           `json:"check_count,omitempty"`
-
-	Base     totals        `json:"base"`
-	Days     map[date]used `json:"days,omitempty"`
-	Told     told          `json:"told"`
-	Troubles []trouble     `json:"troubles,omitempty"`
-}
-
-// targetName is what a target is called in a store. How it is trusted has no
-// name that would mean the same after a restart.
-type targetName struct {
-	Scheme string `json:"scheme"`
-	Addr   string `json:"addr"`
-}
-
-// trouble is a route that is blocked or failing.
-type trouble struct {
-	targetName
-	BlockedUntil int64         `json:"blocked_until,omitempty"`
-	Failing      bool          `json:"failing,omitempty"`
-	RetryAt      int64         `json:"retry_at,omitempty"`
-	Retry        time.Duration `json:"retry,omitempty"`
-}
-
 // Collect adds to b what is to be stored of the proxies of the pool: what has
-// changed since the last call, or all of it. It takes the usage out, which
-// must be stored with the records or not at all. Safe for concurrent use.
-func (s *State) Collect(pool string, b *Batch, all bool) error {
+// changed since the last call, or all of it. It takes the usage out, which must
+// be stored together with the records. Of proxies that no store was asked for
+// there is only the usage, because their records would replace what one may know
+// of them. Safe for concurrent use.
+func (s *State) Collect(pool string, b *Batch, all bool) {
 	s.mu.Lock()
 	changed := make(map[string]*ProxyState)
 	for name, ps := range s.proxies {
-		if ps.changed.Swap(false) || all {
+		if all || ps.changed.Load() {
+			ps.changed.Store(!ps.met.Load())
 			changed[name] = ps
 		}
 	}
-	for name, ps := range s.forgotten {
-		if changed[name] == nil {
-			changed[name] = ps
-		}
-	}
+	maps.Copy(changed, s.forgotten) // whose names are in nobody else's use
 	s.forgotten = nil
 	s.mu.Unlock()
 	for name, ps := range changed {
-		record, cells, err := ps.record(pool, name)
-		if err != nil {
-			return fmt.Errorf("storing proxy %s/%s: %w", pool, name, err)
+		met := ps.met.Load() // before the totals are read, which it changes
+		record, cells := ps.record(pool, name)
+		if met {
+			b.Records = append(b.Records, record)
 		}
-		b.Records = append(b.Records, record)
 		b.Usage = append(b.Usage, cells...)
 	}
-	return nil
 }
 
-func (s *ProxyState) record(pool, proxy string) (Record, []UsageCell, error) {
+func (s *ProxyState) record(pool, proxy string) (Record, []UsageCell) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	m := memory{
@@ -107,9 +51,8 @@ func (s *ProxyState) record(pool, proxy string) (Record, []UsageCell, error) {
 	r := Record{Pool: pool, Proxy: proxy}
 	var cells []UsageCell
 	r.Total, cells = s.ledger.take(pool, proxy, &m)
-	var err error
-	r.State, err = json.Marshal(m)
-	return r, cells, err
+	r.State, _ = json.Marshal(m) // numbers and strings, which cannot fail
+	return r, cells
 }
 
 // troubles are the routes in trouble; the caller holds the lock.

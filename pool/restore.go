@@ -45,32 +45,49 @@ func (pl *Pool) Restore(storeID string, records []Record) error {
 }
 
 func (p *Proxy) restore(storeID string, r *Record) error {
-	s := p.State
+	s, now := p.State, time.Now()
 	var m memory
 	var err error
 	if r != nil {
-		err = json.Unmarshal(r.State, &m)
+		if err = json.Unmarshal(r.State, &m); err != nil {
+			m = memory{} // rather than half of it
+		}
 	}
 	s.mu.Lock()
 	s.asked = append(s.asked, storeID)
+	if s.address == "" {
+		// It may be stored before the configuration is adopted, and what is stored
+		// without an address is of no use to the next process.
+		s.address = p.Address
+	}
 	if r != nil && !s.restored {
 		s.restored = true
-		fresh := s.unused()
-		s.addTotals(r.Total, &m)
-		if m.Disabled && !s.steered {
-			s.gate.Or(gateDisabled)
-		}
-		if err == nil && fresh && m.Address == p.Address {
-			s.recover(&m)
-			p.pool.state.recalling.Store(true)
+		fresh := err == nil && s.unused() && m.Address == p.Address
+		s.takeOver(r.Total.within(mostStored()), &m)
+		if fresh {
+			m.mend(p, now)
+			s.recover(&m, now)
 		}
 	}
-	s.wasUsable = s.gate.Load() == 0
-	s.mu.Unlock()
-	s.ledger.look(time.Now())
-	p.pool.state.recallAll(s)
-	s.touch()
+	recalled := len(s.recalled) > 0
+	p.settle(now, "")
+	s.ledger.look(now)
+	if recalled {
+		p.pool.state.recalling.Store(true)
+		p.pool.state.recallAll(s)
+	}
+	s.met.Store(true)
 	return err
+}
+
+// takeOver takes what holds whatever was learned since, and however the proxy is
+// reached; the caller holds the lock.
+func (s *ProxyState) takeOver(total Usage, m *memory) {
+	m.mendCounters(total)
+	s.addTotals(total, m)
+	if m.Disabled && !s.steered {
+		s.gate.Or(gateDisabled)
+	}
 }
 
 // unused reports whether nothing was learned of the proxy yet; the caller holds
@@ -81,13 +98,12 @@ func (s *ProxyState) unused() bool {
 
 // addTotals puts what was counted before in front of what was counted since.
 func (s *ProxyState) addTotals(total Usage, m *memory) {
-	switch s.base {
-	case totals{}:
-		s.base = m.Base
-	default: // reset since then
+	if s.reset {
 		s.base.Usage.Add(total)
 		s.base.Checks += m.Checks
 		s.base.ChecksFailed += m.ChecksFailed
+	} else {
+		s.base = m.Base
 	}
 	s.checks.Add(m.Checks)
 	s.checksFailed.Add(m.ChecksFailed)
@@ -95,10 +111,10 @@ func (s *ProxyState) addTotals(total Usage, m *memory) {
 }
 
 // recover takes over what was known of the proxy's health.
-func (s *ProxyState) recover(m *memory) {
+func (s *ProxyState) recover(m *memory, now time.Time) {
 	if m.Down {
 		s.gate.Or(gateDown)
-		s.nextCheck.Store(time.Now().UnixNano()) // much may have changed since
+		s.nextCheck.Store(now.UnixNano()) // much may have changed since
 	}
 	if m.Held {
 		s.gate.Or(gateHeld)
@@ -152,6 +168,9 @@ func (s *ProxyState) recall(t *Target) {
 	defer s.mu.Unlock()
 	known, ok := s.recalled[t.name()]
 	if !ok {
+		return
+	}
+	if t.evicted.Load() {
 		return
 	}
 	r := t.routeOf(s)

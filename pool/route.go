@@ -103,7 +103,6 @@ func (p *Proxy) blameRoute(r *Route, start time.Time, reason string) {
 	r.mu.Unlock()
 
 	s := p.State
-	s.touch()
 	s.mu.Lock()
 	if p.current() {
 		s.lastError = reason
@@ -112,6 +111,7 @@ func (p *Proxy) blameRoute(r *Route, start time.Time, reason string) {
 		}
 	}
 	s.mu.Unlock()
+	s.touch()
 	if failing {
 		r.closeIdle(0)
 	}
@@ -154,6 +154,7 @@ func (r *Route) undamp() {
 // before that is over; its failure sets the next time.
 func (r *Route) proving(now time.Time, o *Options) {
 	r.retryAt.Store(now.Add(o.ConnectTimeout + time.Second).UnixNano())
+	r.state.touch()
 }
 
 // block marks the proxy as blocked for the route's target until the given time.
@@ -225,6 +226,7 @@ func (r *Route) forget() {
 	defer r.state.mu.Unlock()
 	r.failing.Store(false)
 	delete(r.state.recalled, r.target.name())
+	r.state.touch()
 	if r.blockedUntil.Load() != 0 {
 		r.blockedUntil.Store(1)
 		return

@@ -68,10 +68,15 @@ func (s *State) proxy(name string, now time.Time) *ProxyState {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	ps, ok := s.proxies[name]
-	if !ok {
-		ps = newProxyState(now)
-		s.proxies[name] = ps
+	if ok {
+		return ps
 	}
+	if ps, ok = s.forgotten[name]; ok {
+		delete(s.forgotten, name) // its history is not in the store yet
+	} else {
+		ps = newProxyState(now)
+	}
+	s.proxies[name] = ps
 	return ps
 }
 
@@ -80,7 +85,7 @@ func (s *State) proxy(name string, now time.Time) *ProxyState {
 func (s *State) retire(configured map[string]bool) {
 	s.mu.Lock()
 	retired := make(map[*ProxyState]bool)
-	forgotten := false
+	var forgotten []*ProxyState
 	excess := len(s.proxies) - len(configured) - maxRetired
 	for name, ps := range s.proxies {
 		switch {
@@ -92,7 +97,7 @@ func (s *State) retire(configured map[string]bool) {
 				s.forgotten = make(map[string]*ProxyState)
 			}
 			s.forgotten[name] = ps
-			forgotten = true
+			forgotten = append(forgotten, ps)
 			excess--
 		default:
 			retired[ps] = true
@@ -103,8 +108,13 @@ func (s *State) retire(configured map[string]bool) {
 		known[ps] = true
 	}
 	s.mu.Unlock()
-	if len(retired) == 0 && !forgotten {
+	if len(retired)+len(forgotten) == 0 {
 		return
+	}
+	for _, ps := range forgotten {
+		ps.mu.Lock()
+		clear(ps.troubled) // their routes go
+		ps.mu.Unlock()
 	}
 	s.eachRoute(func(r *Route) {
 		if !known[r.state] {

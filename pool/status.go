@@ -54,6 +54,7 @@ func (p *Proxy) blame(start time.Time, reason string) {
 	s.lastError = reason
 	if !start.After(s.counted) {
 		s.mu.Unlock()
+		s.touch()
 		return
 	}
 	s.counted = now
@@ -72,10 +73,10 @@ func (p *Proxy) succeeded(now time.Time) {
 	s := p.State
 	s.lastSuccess.Store(now.UnixNano())
 	s.lastTraffic.Store(now.UnixNano())
-	s.touch()
 	if s.failures.Load() != 0 {
 		s.failures.Store(0)
 	}
+	s.touch()
 }
 
 // goDown takes the proxy out of use until a check passes. The caller holds the
