@@ -19,10 +19,25 @@ func (p *process) call(method, path string, answer any) error {
 	return p.send(method, path, "", answer)
 }
 
+// send does it with a body. The endpoint moves at a reload: who comes too early
+// tries again.
 func (p *process) send(method, path, body string, answer any) error {
+	var text []byte
+	var err error
+	comesTrue(2*time.Second, func() bool {
+		text, err = p.sendOnce(method, path, body)
+		return p.ended() || !unanswered(err)
+	})
+	if err != nil || answer == nil {
+		return err
+	}
+	return json.Unmarshal(text, answer)
+}
+
+func (p *process) sendOnce(method, path, body string) ([]byte, error) {
 	req, err := http.NewRequest(method, "http://"+p.admin+path, strings.NewReader(body))
 	if err != nil {
-		return err
+		return nil, err
 	}
 	if body != "" {
 		req.Header.Set("Content-Type", "text/caddyfile")
@@ -30,20 +45,14 @@ func (p *process) send(method, path, body string, answer any) error {
 	}
 	resp, err := adminClient.Do(req)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	defer resp.Body.Close()
 	text, err := io.ReadAll(resp.Body)
-	if err != nil {
-		return err
+	if err == nil && resp.StatusCode != http.StatusOK {
+		err = fmt.Errorf("%s %s: %s: %s", method, path, resp.Status, bytes.TrimSpace(text))
 	}
-	if resp.StatusCode != http.StatusOK {
-		return fmt.Errorf("%s %s: %s: %s", method, path, resp.Status, bytes.TrimSpace(text))
-	}
-	if answer == nil {
-		return nil
-	}
-	return json.Unmarshal(text, answer)
+	return text, err
 }
 
 // reload makes Caddy load a configuration while it runs.

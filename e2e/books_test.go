@@ -15,6 +15,7 @@ type books struct {
 	total   used
 	rows    int64 // of the usage log
 	tried   int64 // attempts in them
+	failed  int64 // those of them that are no success
 }
 
 // read reads the books by all calls, which must agree.
@@ -39,19 +40,20 @@ func (w *world) read(p *process) books {
 	if len(s.Proxies) < len(w.proxies) {
 		w.t.Errorf("%d proxies in the status", len(s.Proxies))
 	}
-	b.rows, b.tried = w.logged()
+	b.rows, b.tried, b.failed = w.logged()
 	return b
 }
 
-// logged is how many rows the usage log in the file has, and their attempts.
-func (w *world) logged() (rows, attempts int64) {
+// logged is how many rows the usage log in the file has, their attempts, and how
+// many of them are no success.
+func (w *world) logged() (rows, attempts, failed int64) {
 	w.t.Helper()
 	db := w.openFile("mode=ro")
 	defer db.Close()
-	if err := db.QueryRow("SELECT count(*), coalesce(sum(attempts), 0) FROM log").Scan(&rows, &attempts); err != nil {
+	if err := db.QueryRow("SELECT count(*), coalesce(sum(attempts), 0), coalesce(sum(success = 0), 0) FROM log").Scan(&rows, &attempts, &failed); err != nil {
 		w.t.Errorf("reading the file: %v", err)
 	}
-	return rows, attempts
+	return rows, attempts, failed
 }
 
 // openFile opens the file beside Caddy.
@@ -70,15 +72,51 @@ func openFile(t *testing.T, path, options string) *sql.DB {
 	return db
 }
 
+// farewell is what an origin sends last on a connection that is being closed, which
+// nobody reads any more: the close_notify of TLS 1.3, encrypted.
+const farewell = 24
+
+// exact checks that the books have what the world counted: each request, and each
+// byte but for those that nobody waits for when a connection is closed. Where
+// starts is not 0, all of it was carried at the present prices, by as many
+// processes.
+func (w *world) exact(b books, starts int) {
+	w.t.Helper()
+	if n := int64(w.origin.Requests()); b.total.Requests != n || b.total.Failed != 0 || b.tried != n {
+		w.t.Errorf("%d requests in the books (%d failed), %d in %d rows of the log; the origin counted %d", b.total.Requests, b.total.Failed, b.tried, b.rows, n)
+	}
+	if b.failed > 0 {
+		w.t.Errorf("%d rows of the log tell of a failure", b.failed)
+	}
+	seen := w.seen()
+	for i, p := range w.proxies {
+		missing := seen[id(i)].minus(b.proxies[id(i)])
+		if most := farewell * int64(p.Accepted()); missing.Out != 0 || missing.In < 0 || missing.In > most {
+			w.t.Errorf("%s: the books lack %d of %d bytes in, and %d of %d out; allowed are %d and 0", id(i), missing.In, seen[id(i)].In, missing.Out, seen[id(i)].Out, most)
+		}
+	}
+	if starts > 0 {
+		w.costs(b, starts)
+	}
+}
+
 // costs checks that each proxy's bytes cost what its price says. Each start of a
 // process may round once.
 func (w *world) costs(b books, starts int) {
 	w.t.Helper()
 	for i := range w.proxies {
-		u := b.proxies[id(i)]
-		want := float64(u.bytes()) * w.prices[i] * 1e9 / (1 << 30)
-		if math.Abs(float64(u.Cost)-want) > float64(starts)+1 {
-			w.t.Errorf("%s: %d bytes cost %d nano-dollars, want %.1f", id(i), u.bytes(), u.Cost, want)
-		}
+		w.costsAt(i, b.proxies[id(i)], w.prices[i], starts)
 	}
+}
+
+func (w *world) costsAt(i int, u used, price float64, roundings int) {
+	w.t.Helper()
+	if want := cost(u.bytes(), price); math.Abs(float64(u.Cost)-want) > float64(roundings)+1 {
+		w.t.Errorf("%s: %d bytes cost %d nano-dollars, want %.1f", id(i), u.bytes(), u.Cost, want)
+	}
+}
+
+// cost is what bytes cost at a price, in nano-dollars.
+func cost(bytes int64, price float64) float64 {
+	return float64(bytes) * price * 1e9 / (1 << 30)
 }

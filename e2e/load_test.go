@@ -1,9 +1,11 @@
 package e2e
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
+	"net/url"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -18,6 +20,11 @@ type load struct {
 	client   *http.Client
 	stopping chan struct{}
 	running  sync.WaitGroup
+
+	// When Caddy reloads, it closes connections of clients: those on which it has
+	// not seen the next request yet, and those that it has not accepted yet. Patient
+	// clients ask again.
+	patient atomic.Bool
 
 	answered atomic.Int64
 	failed   atomic.Int64
@@ -46,7 +53,11 @@ func (l *load) ask(client int) {
 			return
 		default:
 		}
-		if err := l.one(n); err != nil {
+		err := l.one(n)
+		for again := 0; again < 5 && l.patient.Load() && unanswered(err); again++ {
+			err = l.one(n)
+		}
+		if err != nil {
 			l.fail(err)
 			l.wait(10 * time.Millisecond)
 		} else {
@@ -54,6 +65,12 @@ func (l *load) ask(client int) {
 		}
 		l.wait(l.pause)
 	}
+}
+
+// unanswered reports whether nothing of an answer came.
+func unanswered(err error) bool {
+	_, ok := errors.AsType[*url.Error](err)
+	return ok
 }
 
 func (l *load) wait(d time.Duration) {

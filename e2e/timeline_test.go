@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -93,8 +94,8 @@ func (l *timeline) lag(end time.Time, known func(sample) bool) time.Duration {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	first := l.samples[0].time
-	for i := len(l.samples) - 1; i >= 0; i-- {
-		if s := l.samples[i]; !s.time.After(end) && known(s) {
+	for _, s := range slices.Backward(l.samples) {
+		if !s.time.After(end) && known(s) {
 			return end.Sub(s.time)
 		}
 	}

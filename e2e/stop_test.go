@@ -1,0 +1,30 @@
+package e2e
+
+import (
+	"fmt"
+	"testing"
+	"time"
+)
+
+// TestStop: a clean stop loses nothing, however it is asked for, and also where
+// clients go on asking.
+func TestStop(t *testing.T) {
+	for name, stop := range map[string]func(*process){"SIGTERM": (*process).stop, "caddy stop": (*process).stopByCommand} {
+		for _, loaded := range []bool{false, true} {
+			t.Run(fmt.Sprintf("%s, under load %v", name, loaded), func(t *testing.T) {
+				t.Parallel()
+				w := newWorld(t, 2, 2, 12)
+				p := start(t, w.setup())
+				l := put(t, p.url, 16, 5*time.Millisecond)
+				if eventually(t, "much is answered", 10*time.Second, func() bool { return l.answered.Load() > 500 }); !loaded {
+					l.mustSucceed(t)
+				}
+				stop(p)
+				l.stop()
+				w.quiet()
+				next := start(t, w.setup())
+				w.exact(w.read(next), 2)
+			})
+		}
+	}
+}
