@@ -52,40 +52,55 @@ func anyExists(path string) bool {
 func checkHeader(path string) error {
 	wal, err := os.Stat(path + "-wal")
 	walEmpty := err != nil || wal.Size() == 0
-	header, err := readHeader(path)
+	header, size, err := readHeader(path)
 	switch {
 	case err != nil:
 		return withAdvice(err)
-	case len(header) == 0 && walEmpty:
-		return nil
-	case len(header) == 0:
+	case size == 0 && !walEmpty:
 		return fmt.Errorf("it is empty, although there is a -wal file: %w", errDamaged)
-	case !walEmpty:
-		return nil
-	case len(header) < 100 || !soundHeader(header):
+	case size > 0 && walEmpty && !soundHeader(header, size):
 		return fmt.Errorf("its header is not that of a store: %w", errDamaged)
 	}
 	return nil
 }
 
-func readHeader(path string) ([]byte, error) {
+// headerSize is what the header of a SQLite file takes.
+const headerSize = 100
+
+func readHeader(path string) (header []byte, size int64, err error) {
 	f, err := os.Open(path)
 	if err != nil {
-		return nil, err
+		return nil, 0, err
 	}
 	defer f.Close()
-	return io.ReadAll(io.LimitReader(f, 100))
+	info, err := f.Stat()
+	if err != nil {
+		return nil, 0, err
+	}
+	header, err = io.ReadAll(io.LimitReader(f, headerSize))
+	return header, info.Size(), err
 }
 
 // soundHeader checks the fields that are the same in all our files, by the
-// description of SQLite's file format.
-func soundHeader(h []byte) bool {
-	pageSize := int(binary.BigEndian.Uint16(h[16:]))
-	return bytes.HasPrefix(h, []byte("SQLite format 3\x00")) &&
-		(pageSize == 1 || pageSize >= 512 && pageSize&(pageSize-1) == 0) &&
+// description of SQLite's file format, and whether the last page is whole. What
+// is some other SQLite file is not damaged.
+func soundHeader(h []byte, size int64) bool {
+	if len(h) < headerSize || !bytes.HasPrefix(h, []byte("SQLite format 3\x00")) {
+		return false
+	}
+	if binary.BigEndian.Uint32(h[68:]) != applicationID {
+		return true // perhaps another program's
+	}
+	pageSize := int64(binary.BigEndian.Uint16(h[16:]))
+	if pageSize == 1 {
+		pageSize = 1 << 16
+	}
+	encoding := binary.BigEndian.Uint32(h[56:])
+	return pageSize >= 512 && pageSize&(pageSize-1) == 0 && size%pageSize == 0 &&
 		h[18] >= 1 && h[18] <= 2 && h[19] == h[18] && // rollback journal or WAL
 		h[21] == 64 && h[22] == 32 && h[23] == 32 && // fractions of a page
-		binary.BigEndian.Uint32(h[56:]) <= 1 // UTF-8, or nothing in it yet
+		binary.BigEndian.Uint32(h[44:]) <= 4 && // schema format
+		encoding <= 1 // UTF-8, or nothing in it yet
 }
 
 // checkContent finds what damage it can in a short time: all of it in a small
@@ -117,7 +132,7 @@ func checkContent(ctx context.Context, conn *sql.Conn, path string) error {
 
 func checkAll(ctx context.Context, conn *sql.Conn) error {
 	var verdict string
-	if err := conn.QueryRowContext(ctx, "PRAGMA quick_check(1)").Scan(&verdict); err != nil {
+	if err := conn.QueryRowContext(ctx, "PRAGMA integrity_check(1)").Scan(&verdict); err != nil {
 		return err
 	}
 	if verdict != "ok" {

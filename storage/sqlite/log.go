@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"encoding/json"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/caddy-proxypool/proxypool/pool"
@@ -16,6 +17,12 @@ var logSizes = []int{100, 10, 1}
 
 // logColumns is how many values a row of the log has, without the ID.
 const logColumns = 13
+
+// insertLog is the statement for so many rows.
+func insertLog(rows int) string {
+	row := "(NULL" + strings.Repeat(", ?", logColumns) + ")"
+	return "INSERT INTO log VALUES " + row + strings.Repeat(", "+row, rows-1)
+}
 
 func (w *writer) writeLog(ctx context.Context, b *pool.Batch) error {
 	rows := b.Log

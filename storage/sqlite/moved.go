@@ -1,13 +1,13 @@
 package sqlite
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
 	"os"
+	"strings"
 	"time"
-
-	driver "modernc.org/sqlite"
 
 	"github.com/caddy-proxypool/proxypool/pool"
 )
@@ -45,39 +45,46 @@ var (
 	errReplaced = errors.New("replaced")
 )
 
-// stranger reports whether a file is not the one that was opened. One that
-// cannot be looked at is taken for it, because the reason is somewhere else.
+// stranger reports how a file is not the one that was opened. One that cannot be
+// looked at is taken for it: what is in the way of that will be in the way of
+// writing too.
 func (s *Store) stranger(i int) error {
 	now, err := os.Stat(s.path + kept[i])
-	switch {
-	case errors.Is(err, fs.ErrNotExist):
+	if errors.Is(err, fs.ErrNotExist) {
 		return errRemoved
-	case err == nil && !os.SameFile(now, s.files[i]):
+	}
+	if err == nil && !os.SameFile(now, s.files[i]) {
 		return errReplaced
-	default:
-		return nil
 	}
+	return nil
 }
 
-// keepStrangers makes SQLite leave the -wal and -shm files where they are when
-// it closes, if one is not ours: it would remove those of another store that was
-// put in the place of this one.
-func (s *Store) keepStrangers() error {
-	if s.stranger(1) == nil && s.stranger(2) == nil {
-		return nil
+// leave leaves files that were moved. SQLite neither completes nor removes them,
+// because it cannot know what is in their place now. What is in our -wal file is
+// written to the file, wherever that is. No -wal file of ours stays where SQLite
+// would take it for that of the next file: one that could not be emptied is
+// renamed.
+func (s *Store) leave(ctx context.Context) error {
+	var errs []error
+	if s.stranger(0) != nil {
+		errs = append(errs, s.restartWAL(ctx))
 	}
-	return s.conn.Raw(func(conn any) error {
-		_, err := conn.(driver.FileControl).FileControlPersistWAL("main", 1)
+	errs = append(errs, s.disconnect())
+	for i, suffix := range kept[1:] {
+		if s.stranger(i+1) == nil {
+			errs = append(errs, removeOrphan(s.path+suffix))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+func removeOrphan(name string) error {
+	info, err := os.Stat(name)
+	if err != nil {
 		return err
-	})
-}
-
-// removeOrphan renames a -wal file of ours that is still there although the file
-// it belongs to is not: SQLite would take it for that of the next.
-func (s *Store) removeOrphan() error {
-	if s.stranger(0) == nil || s.stranger(1) != nil {
-		return nil
 	}
-	name := s.path + "-wal"
-	return os.Rename(name, fmt.Sprintf("%s.left-%s", name, time.Now().UTC().Format("20060102T150405.000Z")))
+	if strings.HasSuffix(name, "-wal") && info.Size() > 0 {
+		return os.Rename(name, name+".left-"+time.Now().UTC().Format("20060102T150405.000Z"))
+	}
+	return os.Remove(name)
 }

@@ -22,9 +22,9 @@ type names struct {
 	targets map[string]seenTarget
 	routes  map[routeIDs]int64
 
-	findProxy, addProxy           *sql.Stmt
-	findTarget, addTarget, setNow *sql.Stmt
-	findRoute, addRoute           *sql.Stmt
+	findProxy, addProxy            *sql.Stmt
+	findTarget, addTarget, setSeen *sql.Stmt
+	findRoute, addRoute            *sql.Stmt
 }
 
 type proxyName struct{ pool, name string }
@@ -36,27 +36,23 @@ type seenTarget struct {
 
 type routeIDs struct{ proxy, target int64 }
 
-func newNames(ctx context.Context, conn *sql.Conn) (*names, error) {
+func newNames() *names {
 	n := new(names)
 	n.forget()
-	for _, s := range []struct {
-		to  **sql.Stmt
-		sql string
-	}{
+	return n
+}
+
+// list is the statements that have to be prepared.
+func (n *names) list() []statement {
+	return []statement{
 		{&n.findProxy, "SELECT id FROM proxy WHERE pool = ? AND name = ?"},
 		{&n.addProxy, "INSERT INTO proxy VALUES (NULL, ?, ?) RETURNING id"},
 		{&n.findTarget, "SELECT id, seen FROM target WHERE name = ?"},
 		{&n.addTarget, "INSERT INTO target VALUES (NULL, ?, ?) RETURNING id"},
-		{&n.setNow, "UPDATE target SET seen = ? WHERE id = ?"},
+		{&n.setSeen, "UPDATE target SET seen = ? WHERE id = ?"},
 		{&n.findRoute, "SELECT id FROM route WHERE proxy_id = ? AND target_id = ?"},
 		{&n.addRoute, "INSERT INTO route VALUES (NULL, ?, ?) RETURNING id"},
-	} {
-		var err error
-		if *s.to, err = conn.PrepareContext(ctx, s.sql); err != nil {
-			return nil, err
-		}
 	}
-	return n, nil
 }
 
 // forget forgets the IDs, because some of them may be no longer right.
@@ -96,7 +92,7 @@ func (n *names) target(ctx context.Context, name string, now pool.Quarter) (int6
 	}
 	if now >= t.seen+seenEvery {
 		t.seen = now
-		if _, err := n.setNow.ExecContext(ctx, int64(now), t.id); err != nil {
+		if _, err := n.setSeen.ExecContext(ctx, int64(now), t.id); err != nil {
 			return 0, err
 		}
 	}

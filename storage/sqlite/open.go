@@ -96,7 +96,7 @@ func connect(ctx context.Context, path string, steps []string) (s *Store, err er
 	if err := inspect(ctx, path, len(steps)); err != nil {
 		return nil, explain(err)
 	}
-	s = &Store{path: path}
+	s = &Store{path: path, largeWAL: largeWAL, maxWAL: maxWAL}
 	if err := s.connect(ctx, steps); err != nil {
 		s.disconnect()
 		return nil, explain(err)

@@ -20,7 +20,7 @@ type reader struct {
 	newestLog, logByID, logIDs       *sql.Stmt
 	newestEvents, eventByID, eventID *sql.Stmt
 	alerts                           *sql.Stmt
-	usageSums, usageRows             *sql.Stmt
+	usageSums, usageRows, routeNames *sql.Stmt
 }
 
 // openReader opens the connections.
@@ -33,10 +33,7 @@ func openReader(ctx context.Context, path string) (r *reader, err error) {
 	}
 	r.rdb.SetMaxOpenConns(readers)
 	r.rdb.SetMaxIdleConns(readers)
-	for _, s := range []struct {
-		to  **sql.Stmt
-		sql string
-	}{
+	_, err = prepareAll(ctx, r.rdb, []statement{
 		{&r.proxyIDs, "SELECT id FROM proxy WHERE (?1 = '' OR pool = ?1) AND (?2 = '' OR name = ?2)"},
 		{&r.records, `SELECT name, requests, failed, bytes_in, bytes_out, cost, saved, state
 			FROM proxy JOIN record ON proxy_id = id WHERE pool = ?`},
@@ -49,10 +46,10 @@ func openReader(ctx context.Context, path string) (r *reader, err error) {
 		{&r.alerts, "SELECT id, time, notifier, body FROM alert ORDER BY id"},
 		{&r.usageSums, selectUsageSums},
 		{&r.usageRows, selectUsageRows},
-	} {
-		if *s.to, err = r.rdb.PrepareContext(ctx, s.sql); err != nil {
-			return nil, errors.Join(err, r.rdb.Close())
-		}
+		{&r.routeNames, selectRoute},
+	})
+	if err != nil {
+		return nil, errors.Join(err, r.rdb.Close())
 	}
 	return r, nil
 }

@@ -17,10 +17,13 @@ const (
 	// What SQLite writes to the -wal file before it makes a checkpoint, in
 	// pages of 4 KiB. The file is cut to that size when it begins anew.
 	checkpointPages = 1000
-	// From where on each write tries to begin the -wal file anew, and where
-	// writing stops.
+	// From what size on each write tries to begin the -wal file anew, and at
+	// what size writing stops.
 	largeWAL = 64 << 20
 	maxWAL   = 512 << 20
+
+	// How long Close may try to complete a file that was moved.
+	closeTimeout = 5 * time.Second
 )
 
 // Store is a [pool.Store] in a SQLite file. It holds the lock on the file from
@@ -28,7 +31,10 @@ const (
 type Store struct {
 	path  string // absolute, without symbolic links
 	lock  *flock.Flock
-	files []os.FileInfo // as they were when opened, as in suffixes
+	files []os.FileInfo // as they were when opened; see kept
+
+	largeWAL, maxWAL int64 // the constants, but in tests
+
 	*writer
 	*reader
 
@@ -86,21 +92,20 @@ func (s *Store) Alerts(ctx context.Context) ([]pool.Alert, error) {
 
 // Close lets go of the file. A damaged one is set aside.
 func (s *Store) Close() error {
-	moved := s.moved()
-	var keepErr error
-	if moved != nil {
-		keepErr = s.keepStrangers()
-	}
-	err := errors.Join(keepErr, s.disconnect())
+	var err error
 	switch {
-	case moved != nil:
-		err = errors.Join(err, s.removeOrphan())
+	case s.moved() != nil:
+		ctx, cancel := context.WithTimeout(context.Background(), closeTimeout)
+		err = s.leave(ctx)
+		cancel()
 	case s.damage.Load() != nil:
+		err = s.disconnect()
 		_, asideErr := setAside(s.path, time.Now())
 		err = errors.Join(err, asideErr)
+	default:
+		err = s.disconnect()
 	}
-	err = errors.Join(err, s.lock.Close())
-	if err != nil {
+	if err = errors.Join(err, s.lock.Close()); err != nil {
 		return fmt.Errorf("closing store %q: %w", s.path, explain(err))
 	}
 	return nil
@@ -145,13 +150,13 @@ func (s *Store) usable(ctx context.Context) error {
 // boundWAL keeps the -wal file from growing without end.
 func (s *Store) boundWAL(ctx context.Context) error {
 	size, err := s.walSize()
-	if err != nil || size < largeWAL {
+	if err != nil || size < s.largeWAL {
 		return err
 	}
 	if err := s.restartWAL(ctx); err != nil {
 		return err
 	}
-	if size, err = s.walSize(); err != nil || size < maxWAL {
+	if size, err = s.walSize(); err != nil || size < s.maxWAL {
 		return err
 	}
 	return fmt.Errorf("another program reads from the file and does not end, so that %s-wal cannot be made smaller: "+

@@ -5,16 +5,17 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
-	"strings"
+	"os"
 
 	"github.com/caddy-proxypool/proxypool/pool"
 )
 
 // writer is the only connection that writes.
 type writer struct {
-	db    *sql.DB
-	conn  *sql.Conn
-	names *names
+	db         *sql.DB
+	conn       *sql.Conn
+	names      *names
+	statements []*sql.Stmt // all of them, the connection does not close them
 
 	lastBatch, setBatch         *sql.Stmt
 	setRecord, addUsage         *sql.Stmt
@@ -27,12 +28,18 @@ var errKnown = errors.New("the batch was written already")
 
 // openWriter opens the connection, and brings the tables to the latest version.
 func openWriter(ctx context.Context, path string, steps []string) (w *writer, err error) {
-	w = new(writer)
-	w.db, err = sql.Open("sqlite", source(path, "_pragma=busy_timeout(1000)", "_error_rc=1", "_dqs=0",
-		"_auto_vacuum=incremental", "_journal_mode=WAL", "_synchronous=NORMAL",
+	options := []string{
+		"_pragma=busy_timeout(1000)", "_error_rc=1", "_dqs=0", "_journal_mode=WAL", "_synchronous=NORMAL",
 		fmt.Sprintf("_pragma=journal_size_limit(%d)", checkpointPages*4096),
 		fmt.Sprintf("_pragma=wal_autocheckpoint(%d)", checkpointPages),
-		"_pragma=temp_store(memory)", "_pragma=cache_size(-4096)"))
+		"_pragma=temp_store(memory)", "_pragma=cache_size(-4096)",
+	}
+	if info, err := os.Stat(path); err != nil || info.Size() == 0 {
+		// Later it would have no effect, but that of a write.
+		options = append(options, "_auto_vacuum=incremental")
+	}
+	w = new(writer)
+	w.db, err = sql.Open("sqlite", source(path, options...))
 	if err != nil {
 		return nil, err
 	}
@@ -53,13 +60,8 @@ func (w *writer) prepare(ctx context.Context, path string, steps []string) (err 
 	if err := migrate(ctx, w.conn, steps); err != nil {
 		return err
 	}
-	if w.names, err = newNames(ctx, w.conn); err != nil {
-		return err
-	}
-	for _, s := range []struct {
-		to  **sql.Stmt
-		sql string
-	}{
+	addLog := make([]*sql.Stmt, len(logSizes))
+	list := []statement{
 		{&w.lastBatch, "SELECT id FROM batch"},
 		{&w.setBatch, "INSERT INTO batch VALUES (1, ?) ON CONFLICT DO UPDATE SET id = excluded.id"},
 		{&w.setRecord, "REPLACE INTO record VALUES (?, ?, ?, ?, ?, ?, ?, ?)"},
@@ -70,21 +72,39 @@ func (w *writer) prepare(ctx context.Context, path string, steps []string) (err 
 		{&w.addEvent, "INSERT INTO event VALUES (NULL, ?, ?, ?, ?, ?)"},
 		{&w.addAlert, "INSERT INTO alert VALUES (NULL, ?, ?, ?)"},
 		{&w.deliver, "DELETE FROM alert WHERE id = ?"},
-	} {
-		if *s.to, err = w.conn.PrepareContext(ctx, s.sql); err != nil {
-			return err
-		}
 	}
-	for _, size := range logSizes {
-		row := "(NULL" + strings.Repeat(", ?", logColumns) + ")"
-		rows := strings.Repeat(row+", ", size-1) + row
-		stmt, err := w.conn.PrepareContext(ctx, "INSERT INTO log VALUES "+rows)
+	for i, size := range logSizes {
+		list = append(list, statement{&addLog[i], insertLog(size)})
+	}
+	w.names = newNames()
+	w.addLog = addLog
+	w.statements, err = prepareAll(ctx, w.conn, append(list, w.names.list()...))
+	return err
+}
+
+// statement is what is prepared once, and where it is then.
+type statement struct {
+	to  **sql.Stmt
+	sql string
+}
+
+// preparer is a connection, or several.
+type preparer interface {
+	PrepareContext(ctx context.Context, query string) (*sql.Stmt, error)
+}
+
+// prepareAll prepares statements, and returns those that it could.
+func prepareAll(ctx context.Context, on preparer, list []statement) ([]*sql.Stmt, error) {
+	var all []*sql.Stmt
+	for _, s := range list {
+		stmt, err := on.PrepareContext(ctx, s.sql)
 		if err != nil {
-			return err
+			return all, err
 		}
-		w.addLog = append(w.addLog, stmt)
+		*s.to = stmt
+		all = append(all, stmt)
 	}
-	return nil
+	return all, nil
 }
 
 // write writes a batch, all of it or nothing.
@@ -204,10 +224,14 @@ func (w *writer) restartWAL(ctx context.Context) error {
 	return w.conn.QueryRowContext(ctx, "PRAGMA wal_checkpoint(TRUNCATE)").Scan(&busy, &pages, &done)
 }
 
+// close closes the connection. The -wal file is written to the file and removed.
 func (w *writer) close() error {
-	var err error
-	if w.conn != nil {
-		err = w.conn.Close()
+	var errs []error
+	for _, stmt := range w.statements {
+		errs = append(errs, stmt.Close())
 	}
-	return errors.Join(err, w.db.Close())
+	if w.conn != nil {
+		errs = append(errs, w.conn.Close())
+	}
+	return errors.Join(append(errs, w.db.Close())...)
 }
