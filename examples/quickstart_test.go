@@ -75,7 +75,61 @@ func tour(q *quickstart) {
 	q.eventually("Datacenter is healthy", func() bool { return q.status("Datacenter").Usable })
 	q.post("/vps/hang", "VPS hangs")
 	q.expect("VPS:*Datacenter:ok")
+
+	q.books()
+	q.spendBudget()
 	q.end()
+}
+
+// books asks what was used, which is in the books at once.
+func (q *quickstart) books() {
+	q.t.Helper()
+	var usage struct {
+		Rows []struct {
+			Key      string  `json:"key"`
+			Requests int     `json:"requests"`
+			Cost     float64 `json:"cost_usd"`
+			Saved    float64 `json:"saved_usd"`
+		} `json:"rows"`
+	}
+	q.ask("/proxy_pool/usage", &usage)
+	if rows := usage.Rows; len(rows) != 3 || rows[0].Key != "default/VPS" || rows[0].Requests == 0 || rows[0].Saved <= 0 || rows[2].Cost <= 0 {
+		q.t.Errorf("usage %+v", rows)
+	}
+	var log struct {
+		Rows []struct{ Path, Trail string } `json:"rows"`
+	}
+	q.ask("/proxy_pool/log?limit=1", &log)
+	if len(log.Rows) != 1 || log.Rows[0].Path != "/bot***/getMe" || !strings.HasSuffix(log.Rows[0].Trail, "Datacenter:ok") {
+		q.t.Errorf("log %+v", log.Rows)
+	}
+}
+
+// spendBudget downloads through the dearest proxy until its budget is spent.
+// That cuts the last download off.
+func (q *quickstart) spendBudget() {
+	q.t.Helper()
+	q.post("/vps/fail", "VPS is dead")
+	q.post("/datacenter/fail", "Datacenter is dead")
+	whole := 0
+	q.eventually("the budget is spent", func() bool {
+		resp, err := http.Get("http://localhost:" + q.ports["8080"] + "/file/bot123:secret/1MB")
+		if err != nil {
+			q.t.Fatal(err)
+		}
+		defer resp.Body.Close()
+		if n, err := io.Copy(io.Discard, resp.Body); err == nil && n == 1<<20 {
+			whole++
+		}
+		return !q.status("Residential").Usable
+	})
+	row := q.status("Residential")
+	if whole != 4 || !strings.HasPrefix(row.Reason, "budget spent: 0.05 USD of") || row.Status != "healthy" {
+		q.t.Errorf("after %d downloads the status is %+v", whole, row)
+	}
+	if resp, _ := q.do(http.MethodGet, "8080", "/bot123:secret/getMe"); resp.StatusCode != http.StatusServiceUnavailable {
+		q.t.Errorf("answer %d, although no proxy may be used", resp.StatusCode)
+	}
 }
 
 // portInUse expects a word about the port instead of a riddle.
@@ -271,18 +325,24 @@ type statusRow struct {
 
 func (q *quickstart) status(proxy string) statusRow {
 	q.t.Helper()
-	_, body := q.do(http.MethodGet, "2019", "/proxy_pool/status")
 	var answer struct {
 		Proxies []statusRow `json:"proxies"`
 	}
-	if err := json.Unmarshal([]byte(body), &answer); err != nil {
-		q.t.Fatalf("%v in %s", err, body)
-	}
+	q.ask("/proxy_pool/status", &answer)
 	i := slices.IndexFunc(answer.Proxies, func(r statusRow) bool { return r.Name == proxy })
 	if i < 0 {
-		q.t.Fatalf("no %s in %s", proxy, body)
+		q.t.Fatalf("no %s in %+v", proxy, answer)
 	}
 	return answer.Proxies[i]
+}
+
+// ask asks the admin API.
+func (q *quickstart) ask(path string, answer any) {
+	q.t.Helper()
+	_, body := q.do(http.MethodGet, "2019", path)
+	if err := json.Unmarshal([]byte(body), answer); err != nil {
+		q.t.Fatalf("%v in %s", err, body)
+	}
 }
 
 // freePorts finds a free port for each of those that the README names.

@@ -29,6 +29,10 @@ type logLine struct {
 	To     string `json:"to"`
 	Reason string `json:"reason"`
 
+	// Of a budget.
+	Percent int    `json:"percent"`
+	Budget  string `json:"budget"`
+
 	raw string
 }
 
@@ -41,20 +45,24 @@ func readLine(raw []byte) logLine {
 	return line
 }
 
-// botToken is the secret part of a Bot API's path.
-var botToken = regexp.MustCompile(`^/bot[^/]+/`)
+// botToken is a Bot API's path, up to the end of its secret part.
+var botToken = regexp.MustCompile(`^(/file)?/bot[^/]+/`)
 
 // String is the line in short, empty where it tells a beginner nothing.
 func (l logLine) String() string {
 	at := time.UnixMilli(int64(l.Time * 1000)).Format(time.TimeOnly)
 	switch {
 	case l.Message == "handled request":
-		uri := botToken.ReplaceAllString(l.Request.URI, "/bot***/")
+		uri := botToken.ReplaceAllString(l.Request.URI, "$1/bot***/")
 		return fmt.Sprintf("%s  %s %s  %d in %.0f ms  %s", at, l.Request.Method, uri, l.Status, l.Duration*1000, l.Trail)
 	case l.Message == "proxy changed status" && l.Reason != "":
 		return fmt.Sprintf("%s  %s: %s → %s (%s)", at, l.Proxy, l.From, l.To, l.Reason)
 	case l.Message == "proxy changed status":
 		return fmt.Sprintf("%s  %s: %s → %s", at, l.Proxy, l.From, l.To)
+	case l.Message == "budget used":
+		return fmt.Sprintf("%s  %s: %d %% of %s used", at, l.Proxy, l.Percent, l.Budget)
+	case l.Logger == "http.log.error":
+		return "" // of the stand-in, whose answer was cut off
 	case l.Level == "error" || l.Level == "fatal" || l.Level == "panic":
 		return l.raw
 	default:

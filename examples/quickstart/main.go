@@ -179,6 +179,7 @@ Type in another terminal:
 		{"curl -i " + front + "/bot123:abc/getMe", "answered all the same, through the next"},
 		{"curl -s " + q.settings.admin + "/proxy_pool/status", "who is down, and why"},
 		{"curl -X POST " + atLocalhost(q.control) + "/" + first + "/heal", "it is back, and soon carries the traffic"},
+		{"curl -s " + q.settings.admin + "/proxy_pool/usage", "what each carried, and what that cost"},
 	} {
 		fmt.Printf("  %-46s # %s\n", step[0], step[1])
 	}
