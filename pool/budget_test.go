@@ -29,15 +29,15 @@ func newSpending(t *testing.T, tm terms) *spending {
 	return s
 }
 
-// reload makes other terms hold; the clock is the machine's then, for which
-// nothing was used yet.
+// reload makes other terms hold from the test's now on: follow has only the
+// clock's.
 func (s *spending) reload(tm terms) {
 	if tm.where == nil {
 		tm.where = time.UTC
 	}
+	s.follow(&terms{price: tm.price, dearest: tm.dearest, where: tm.where})
 	tm.tell = func(e BudgetEvent) { s.events = append(s.events, e) }
 	s.mu.Lock()
-	s.price(&tm)
 	s.terms, s.quietUntil = &tm, 0
 	s.mu.Unlock()
 	s.look(s.now)
@@ -337,5 +337,30 @@ func TestToldIsStored(t *testing.T) {
 	s.look(s.now.Add(-time.Second))
 	if s.changed.Load() {
 		t.Error("stored although nothing changed")
+	}
+}
+
+// TestToldBefore is put together with what was told since, period by period.
+func TestToldBefore(t *testing.T) {
+	tests := []struct {
+		name             string
+		since, ago, want told
+	}{
+		{"nothing before", told{20261123, 80, 202611, 2}, told{}, told{20261123, 80, 202611, 2}},
+		{"nothing since", told{}, told{20261123, 80, 202611, 2}, told{20261123, 80, 202611, 2}},
+		{"more before", told{20261123, 0, 202611, 0}, told{20261123, 80, 202611, 2}, told{20261123, 80, 202611, 2}},
+		{"more since", told{20261123, 100, 202611, 3}, told{20261123, 80, 202611, 2}, told{20261123, 100, 202611, 3}},
+		{"another period", told{20261201, 0, 202612, 0}, told{20261123, 80, 202611, 2}, told{20261201, 0, 202612, 0}},
+		{"for ever, told since", told{0, 80, 202611, 0}, told{20261123, 100, 202610, 2}, told{0, 80, 202611, 0}},
+		{"only alerts since", told{0, 0, 202611, 1}, told{20261123, 100, 202611, 0}, told{20261123, 100, 202611, 1}},
+		{"only a budget since", told{20261123, 80, 0, 0}, told{20261123, 0, 202611, 4}, told{20261123, 80, 202611, 4}},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			tt.since.recall(tt.ago)
+			if diff := cmp.Diff(tt.want, tt.since); diff != "" {
+				t.Errorf("(-want +got):\n%s", diff)
+			}
+		})
 	}
 }

@@ -94,7 +94,7 @@ func TestNewPriceChangesNoPastBill(t *testing.T) {
 		return &terms{price: Dollars(usd), where: time.UTC, tell: func(BudgetEvent) {}}
 	}
 	l, a := testLedger(price(10))
-	a.Count(1<<30, 0) // counted, but not booked yet
+	a.note(1<<30, 0) // counted, but not booked yet
 	l.follow(price(1))
 	if cost := l.totals().Cost; cost != 10e9 {
 		t.Errorf("the past costs %d after the price changed, want 10e9", cost)

@@ -120,17 +120,12 @@ func (l *ledger) spend(bytes int64) bool {
 func (l *ledger) follow(t *terms) {
 	now := time.Now()
 	l.mu.Lock()
-	if l.terms == nil {
-		l.price(t)
-	}
 	l.book(now)
-	l.price(t)
+	l.cost.perGiB, l.saving.perGiB = t.price, max(t.dearest-t.price, 0)
 	l.terms, l.quietUntil = t, 0
 	l.mu.Unlock()
 	l.look(now)
 }
-
-func (l *ledger) price(t *terms) { l.cost.perGiB, l.saving.perGiB = t.price, max(t.dearest-t.price, 0) }
 
 // unfollowed reports whether no configuration has set any terms yet.
 func (l *ledger) unfollowed() bool {
