@@ -101,3 +101,16 @@ func (w *world) quiet() {
 		eventually(w.t, fmt.Sprintf("connections of proxy %d are gone", i+1), 10*time.Second, func() bool { return p.Standing() == 0 })
 	}
 }
+
+// still is a condition: the proxies counted nothing since it was asked before.
+func (w *world) still() func() bool {
+	before := int64(-1)
+	return func() bool {
+		var now int64
+		for _, u := range w.seen() {
+			now += u.bytes()
+		}
+		defer func() { before = now }()
+		return now == before
+	}
+}
