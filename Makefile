@@ -69,7 +69,7 @@ fmt: $(TOOLS)/golangci-lint ## Format the code
 	$(TOOLS)/golangci-lint fmt ./...
 
 .PHONY: bench
-bench: build ## Compare with Caddy's own reverse_proxy and print the tables (BENCHFLAGS="-only throughput -short")
+bench: build ## Compare with Caddy's own reverse_proxy, weigh the books, and print the tables (BENCHFLAGS="-only books -short")
 	@go test -run '^$$' -bench 'Choose|Schedule|Tick' -benchmem ./pool ./health
 	@go build -o $(BUILD)/bench ./bench
 	@exec $(BUILD)/bench -caddy $(BUILD)/caddy $(BENCHFLAGS)

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -28,8 +29,9 @@ type caddyProcess struct {
 
 // site is a configuration before its addresses are known.
 type site struct {
-	pool string // the body of the global option proxy_pool; none where empty
-	body string // the directives of the site
+	pool    string // of the global option proxy_pool, which is left out where it is empty
+	options string // what else is in it; "storage memory" where empty
+	body    string // the directives of the site
 }
 
 // caddyfile puts the site behind addresses of its own. Access logs are off, as
@@ -38,7 +40,7 @@ func (s site) caddyfile(front, admin string) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "{\n\tadmin %s\n\tauto_https off\n\tpersist_config off\n\tgrace_period 10s\n\tlog {\n\t\tlevel ERROR\n\t}\n", admin)
 	if s.pool != "" {
-		fmt.Fprintf(&b, "\tproxy_pool {\n\t\tstorage memory\n%s\t}\n", indent(s.pool, 2))
+		fmt.Fprintf(&b, "\tproxy_pool {\n%s%s\t}\n", indent(cmp.Or(s.options, "storage memory"), 2), indent(s.pool, 2))
 	}
 	host, port, _ := net.SplitHostPort(front)
 	fmt.Fprintf(&b, "}\n\n:%s {\n\tbind %s\n%s}\n", port, host, indent(s.body, 1))
@@ -198,14 +200,19 @@ type proxyRow struct {
 func (p proxyRow) outOfUse() bool { return !p.Usable || len(p.FailingFor) > 0 }
 
 func (c *caddyProcess) status(ctx context.Context) ([]proxyRow, error) {
-	text, err := c.get(ctx, "/proxy_pool/status")
-	if err != nil {
-		return nil, err
-	}
 	var status struct {
 		Proxies []proxyRow `json:"proxies"`
 	}
-	return status.Proxies, json.Unmarshal(text, &status)
+	err := c.getJSON(ctx, "/proxy_pool/status", &status)
+	return status.Proxies, err
+}
+
+func (c *caddyProcess) getJSON(ctx context.Context, path string, into any) error {
+	text, err := c.get(ctx, path)
+	if err != nil {
+		return err
+	}
+	return json.Unmarshal(text, into)
 }
 
 // freeAddrs are addresses on 127.0.0.1 that nobody listens on.

@@ -3,6 +3,7 @@ package main
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -39,17 +40,21 @@ func (s sample) took() time.Duration { return s.end.Sub(s.start) }
 // load is a number of clients, each with one connection and one request at a time.
 type load struct {
 	addr    string
+	path    string // loadPath where empty
 	clients int
+	limit   int64         // how many requests in all; 0 = until the context ends
 	post    int           // size of a POST's body; 0 sends GET
 	ids     bool          // number the requests with idHeader
 	timeout time.Duration // for one request; 0 sets one for the whole run
 	retry   bool          // repeat once on a new connection what was lost on a standing one before any answer
 
+	begun   atomic.Int64 // counted where there is a limit
 	retried atomic.Int64
 	lastID  atomic.Int64
 }
 
-// run sends requests until the context ends and returns all that began in it.
+// run sends requests until the context ends, or the limit is reached, and
+// returns all that began in it.
 func (l *load) run(ctx context.Context) []sample {
 	var (
 		wg  sync.WaitGroup
@@ -76,7 +81,7 @@ func (l *load) client(ctx context.Context) []sample {
 	if deadline, ok := ctx.Deadline(); ok {
 		c.deadline = deadline.Add(5 * time.Second)
 	}
-	for now := time.Now(); ctx.Err() == nil; {
+	for now := time.Now(); ctx.Err() == nil && l.may(); {
 		if l.ids {
 			request = l.request(request[:0])
 		}
@@ -93,12 +98,15 @@ func (l *load) client(ctx context.Context) []sample {
 	return samples
 }
 
+// may reports whether there is one more request to send.
+func (l *load) may() bool { return l.limit == 0 || l.begun.Add(1) <= l.limit }
+
 func (l *load) request(buf []byte) []byte {
 	method := http.MethodGet
 	if l.post > 0 {
 		method = http.MethodPost
 	}
-	buf = fmt.Appendf(buf, "%s %s HTTP/1.1\r\nHost: %s\r\nUser-Agent: bench\r\nAccept: application/json\r\n", method, loadPath, l.addr)
+	buf = fmt.Appendf(buf, "%s %s HTTP/1.1\r\nHost: %s\r\nUser-Agent: bench\r\nAccept: application/json\r\n", method, cmp.Or(l.path, loadPath), l.addr)
 	if l.ids {
 		buf = append(buf, idHeader+": "...)
 		buf = strconv.AppendInt(buf, l.lastID.Add(1), 10)

@@ -41,6 +41,7 @@ var parts = []struct {
 	{"failover", (*rig).failover},
 	{"return", (*rig).comeBack},
 	{"reload", (*rig).reload},
+	{"books", (*rig).books},
 	{"memory", (*rig).memory},
 	{"checks", (*rig).checks},
 }
@@ -60,7 +61,7 @@ func run() error {
 	r := &rig{}
 	only := flag.String("only", strings.Join(names, ","), "the parts to run")
 	modes := flag.String("modes", "", "failover: only proxies that fail in ways whose names contain one of these words")
-	flag.BoolVar(&r.pin, "pin", true, "throughput: give Caddy one half of the processors and all else the other")
+	flag.BoolVar(&r.pin, "pin", true, "throughput, books: give Caddy one half of the processors and all else the other")
 	serve := flag.String("serve", "", "for the program itself: serve with the certificates in this directory")
 	flag.StringVar(&r.caddy, "caddy", ".build/caddy", "Caddy with this module")
 	flag.BoolVar(&r.short, "short", false, "fewer and shorter rounds: a look, not a measurement")
@@ -98,7 +99,7 @@ func run() error {
 	defer cancel()
 
 	if r.caddyCPUs != 0 {
-		return r.throughput(ctx)
+		return parts[slices.Index(names, chosen[0])].run(r, ctx)
 	}
 	return r.runParts(ctx, chosen)
 }

@@ -11,32 +11,37 @@ import (
 	"syscall"
 )
 
-// throughput moves to a process on its half of the processors, where they are
-// to be divided, and measures there.
+// throughput measures on one half of the processors.
 func (r *rig) throughput(ctx context.Context) error {
+	return r.onItsHalf(ctx, "throughput", r.measureThroughput)
+}
+
+// onItsHalf moves a part to a process on its half of the processors, where they
+// are to be divided, and measures there.
+func (r *rig) onItsHalf(ctx context.Context, part string, measure func(context.Context) error) error {
 	if r.caddyCPUs == 0 && r.pin {
 		all, err := allowedCPUs()
 		if err != nil {
 			return err
 		}
 		if bits.OnesCount64(uint64(all)) > 1 {
-			return r.throughputOn(ctx, all)
+			return r.moveTo(ctx, part, all)
 		}
 	}
-	return r.measureThroughput(ctx)
+	return measure(ctx)
 }
 
 // cpusVariable tells that process which processors there are.
 const cpusVariable = "BENCH_CPUS"
 
-func (r *rig) throughputOn(ctx context.Context, all cpuSet) error {
+func (r *rig) moveTo(ctx context.Context, part string, all cpuSet) error {
 	self, err := os.Executable()
 	if err != nil {
 		return err
 	}
 	caddys, others := divide(all)
 	fmt.Printf("%d of the processors for Caddy, %d for all else.\n\n", bits.OnesCount64(uint64(caddys)), bits.OnesCount64(uint64(others)))
-	cmd := exec.CommandContext(ctx, self, "-only", "throughput", "-caddy", r.caddy, fmt.Sprintf("-short=%t", r.short), fmt.Sprintf("-plain=%t", r.plain))
+	cmd := exec.CommandContext(ctx, self, "-only", part, "-caddy", r.caddy, fmt.Sprintf("-short=%t", r.short), fmt.Sprintf("-plain=%t", r.plain))
 	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
 	cmd.Env = append(os.Environ(), fmt.Sprintf("%s=%x", cpusVariable, uint64(all)))
 	cmd.Stdout, cmd.Stderr = os.Stdout, os.Stderr

@@ -126,6 +126,16 @@ func openFiles(pid int) (int, error) {
 	return len(entries), err
 }
 
+// isMemory tells whether a directory is in memory, not on a disk.
+func isMemory(dir string) (bool, error) {
+	const tmpfs = 0x01021994
+	var fs syscall.Statfs_t
+	if err := syscall.Statfs(dir, &fs); err != nil {
+		return false, fmt.Errorf("looking at the file system of %q: %w", dir, err)
+	}
+	return fs.Type == tmpfs, nil
+}
+
 // fullListener is a socket that listens and whose backlog is full.
 type fullListener struct {
 	fd      int
