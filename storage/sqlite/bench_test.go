@@ -22,7 +22,7 @@ const benchBatch = 2_500
 func million(b *testing.B) *sqlite.Store {
 	b.Helper()
 	if benchDir == "" {
-		dir, err := os.MkdirTemp("", "proxypool-bench-")
+		dir, err := os.MkdirTemp("", "proxypool-bench-") //nolint:usetesting // outlives this benchmark
 		if err != nil {
 			b.Fatal(err)
 		}
@@ -127,11 +127,15 @@ func BenchmarkWrite(b *testing.B) {
 	}
 	for i := range batch.Log {
 		batch.Log[i] = logRow(i)
+		batch.Log[i].Time = benchBegin.Add(time.Duration(i) * 100 * time.Microsecond)
 	}
 	b.ReportAllocs()
 	begin := cpuTime(b)
 	for b.Loop() {
 		batch.ID++
+		for i := range batch.Log {
+			batch.Log[i].Time = batch.Log[i].Time.Add(250 * time.Millisecond)
+		}
 		if err := store.Write(b.Context(), batch); err != nil {
 			b.Fatal(err)
 		}

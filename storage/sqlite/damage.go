@@ -58,8 +58,10 @@ func checkHeader(path string) error {
 		return withAdvice(err)
 	case size == 0 && !walEmpty:
 		return fmt.Errorf("it is empty, although there is a -wal file: %w", errDamaged)
-	case size > 0 && walEmpty && !soundHeader(header, size):
+	case size > 0 && walEmpty && !soundHeader(header):
 		return fmt.Errorf("its header is not that of a store: %w", errDamaged)
+	case size > 0 && walEmpty && size%pageSize(header) != 0:
+		return fmt.Errorf("its last page is cut short: %w", errDamaged)
 	}
 	return nil
 }
@@ -68,7 +70,7 @@ func checkHeader(path string) error {
 const headerSize = 100
 
 func readHeader(path string) (header []byte, size int64, err error) {
-	f, err := os.Open(path)
+	f, err := os.Open(path) //nolint:gosec // the path is the admin's
 	if err != nil {
 		return nil, 0, err
 	}
@@ -82,25 +84,31 @@ func readHeader(path string) (header []byte, size int64, err error) {
 }
 
 // soundHeader checks the fields that are the same in all our files, by the
-// description of SQLite's file format, and whether the last page is whole. What
-// is some other SQLite file is not damaged.
-func soundHeader(h []byte, size int64) bool {
+// description of SQLite's file format. What is some other SQLite file is not
+// damaged.
+func soundHeader(h []byte) bool {
 	if len(h) < headerSize || !bytes.HasPrefix(h, []byte("SQLite format 3\x00")) {
+		return false
+	}
+	page := pageSize(h)
+	if page < 512 || page&(page-1) != 0 {
 		return false
 	}
 	if binary.BigEndian.Uint32(h[68:]) != applicationID {
 		return true // perhaps another program's
 	}
-	pageSize := int64(binary.BigEndian.Uint16(h[16:]))
-	if pageSize == 1 {
-		pageSize = 1 << 16
-	}
-	encoding := binary.BigEndian.Uint32(h[56:])
-	return pageSize >= 512 && pageSize&(pageSize-1) == 0 && size%pageSize == 0 &&
-		h[18] >= 1 && h[18] <= 2 && h[19] == h[18] && // rollback journal or WAL
+	return h[18] >= 1 && h[18] <= 2 && h[19] == h[18] && // rollback journal or WAL
 		h[21] == 64 && h[22] == 32 && h[23] == 32 && // fractions of a page
 		binary.BigEndian.Uint32(h[44:]) <= 4 && // schema format
-		encoding <= 1 // UTF-8, or nothing in it yet
+		binary.BigEndian.Uint32(h[56:]) <= 1 // UTF-8, or nothing in it yet
+}
+
+// pageSize is the size of the pages, as a header says.
+func pageSize(h []byte) int64 {
+	if size := int64(binary.BigEndian.Uint16(h[16:])); size != 1 {
+		return size
+	}
+	return 1 << 16
 }
 
 // checkContent finds what damage it can in a short time: all of it in a small

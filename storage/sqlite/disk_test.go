@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"runtime"
+	"strings"
 	"syscall"
 	"testing"
 
@@ -181,6 +183,51 @@ func TestGrowingDisk(t *testing.T) {
 				t.Errorf("%d batches, expected %d", n, last+2)
 			}
 			closed(t, store)
+		})
+	}
+}
+
+// asNobody does something as a user without rights. Only the thread it runs on
+// changes, and ends with it.
+func asNobody(t *testing.T, do func()) {
+	t.Helper()
+	if os.Geteuid() != 0 {
+		do()
+		return
+	}
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		runtime.LockOSThread() // for good, so that the thread is not used again
+		if err := syscall.Setfsuid(65534); err != nil {
+			t.Errorf("becoming nobody: %v", err)
+			return
+		}
+		do()
+	}()
+	<-done
+}
+
+func TestNoPermission(t *testing.T) {
+	dir := t.TempDir()
+	path := filepath.Join(dir, "proxy_pool.db")
+	made(t, path, 1)
+	for name, mode := range map[string]os.FileMode{filepath.Dir(dir): 0o755, dir: 0o555, path: 0o444} {
+		if err := os.Chmod(name, mode); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, path := range []string{path, filepath.Join(dir, "other.db"), filepath.Join(dir, "deeper", "proxy_pool.db")} {
+		asNobody(t, func() {
+			store, err := openStore(path)
+			if err == nil {
+				t.Errorf("%s was opened", path)
+				store.Close()
+				return
+			}
+			if !strings.Contains(err.Error(), "let the user that Caddy runs as write there") {
+				t.Errorf("error %q, expected what to do", err)
+			}
 		})
 	}
 }

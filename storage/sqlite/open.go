@@ -83,7 +83,7 @@ func prepare(path string) (string, error) {
 // connect opens the file itself. The lock is held.
 func connect(ctx context.Context, path string, steps []string) (s *Store, err error) {
 	// SQLite gives its other files the permissions of this one.
-	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
+	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600) //nolint:gosec // the path is the admin's
 	if err != nil {
 		return nil, withAdvice(err)
 	}
@@ -98,7 +98,7 @@ func connect(ctx context.Context, path string, steps []string) (s *Store, err er
 	}
 	s = &Store{path: path, largeWAL: largeWAL, maxWAL: maxWAL}
 	if err := s.connect(ctx, steps); err != nil {
-		s.disconnect()
+		_ = s.disconnect()
 		return nil, explain(err)
 	}
 	return s, nil

@@ -24,20 +24,8 @@ type old struct {
 
 // prune removes up to limit rows of each kind, and gives some of the space back.
 func (w *writer) prune(ctx context.Context, before pool.Expiry, limit int) (more bool, err error) {
-	kinds := []old{
-		byTime("log", before.Log),
-		byTime("event", before.Events),
-		byTime("alert", before.Alerts),
-		{
-			remove: `DELETE FROM usage WHERE (route_id, quarter) IN
-				(SELECT route_id, quarter FROM usage WHERE quarter < ? ORDER BY quarter LIMIT ?)`,
-			left:   "SELECT EXISTS (SELECT 1 FROM usage WHERE quarter < ?)",
-			before: int64(pool.QuarterOf(before.Usage)),
-			wanted: !before.Usage.IsZero(),
-		},
-	}
 	err = transaction(ctx, w.conn, func() error {
-		for _, kind := range kinds {
+		for _, kind := range kinds(before) {
 			if !kind.wanted {
 				continue
 			}
@@ -50,12 +38,27 @@ func (w *writer) prune(ctx context.Context, before pool.Expiry, limit int) (more
 		if more {
 			return nil
 		}
-		return w.removeTargets(ctx, before, limit)
+		return w.removeUnused(ctx, before, limit)
 	})
 	if err != nil {
 		return false, err
 	}
 	return more, w.release(ctx)
+}
+
+func kinds(before pool.Expiry) []old {
+	return []old{
+		byTime("log", before.Log),
+		byTime("event", before.Events),
+		byTime("alert", before.Alerts),
+		{
+			remove: `DELETE FROM usage WHERE (route_id, quarter) IN
+				(SELECT route_id, quarter FROM usage WHERE quarter < ? ORDER BY quarter LIMIT ?)`,
+			left:   "SELECT EXISTS (SELECT 1 FROM usage WHERE quarter < ?)",
+			before: int64(pool.QuarterOf(before.Usage)),
+			wanted: !before.Usage.IsZero(),
+		},
+	}
 }
 
 func byTime(table string, before time.Time) old {
@@ -75,9 +78,15 @@ func (w *writer) remove(ctx context.Context, kind old, limit int) (left bool, er
 	return left, err
 }
 
-// removeTargets removes targets, and their routes, that no row can be of any
+const (
+	unusedTargets = "(SELECT id FROM target WHERE seen < ? ORDER BY seen, id LIMIT ?)"
+	removeRoutes  = "DELETE FROM route WHERE target_id IN " + unusedTargets
+	removeTargets = "DELETE FROM target WHERE id IN " + unusedTargets
+)
+
+// removeUnused removes targets, and their routes, that no row can be of any
 // more: all that is from their days is removed already.
-func (w *writer) removeTargets(ctx context.Context, before pool.Expiry, limit int) error {
+func (w *writer) removeUnused(ctx context.Context, before pool.Expiry, limit int) error {
 	if before.Usage.IsZero() {
 		return nil
 	}
@@ -91,11 +100,7 @@ func (w *writer) removeTargets(ctx context.Context, before pool.Expiry, limit in
 			return err
 		}
 	}
-	const unused = "(SELECT id FROM target WHERE seen < ? ORDER BY seen LIMIT ?)"
-	for _, remove := range []string{
-		"DELETE FROM route WHERE target_id IN " + unused,
-		"DELETE FROM target WHERE id IN " + unused,
-	} {
+	for _, remove := range []string{removeRoutes, removeTargets} {
 		result, err := w.conn.ExecContext(ctx, remove, int64(first)-seenEvery, limit)
 		if err != nil {
 			return err

@@ -25,12 +25,12 @@ type reader struct {
 
 // openReader opens the connections.
 func openReader(ctx context.Context, path string) (r *reader, err error) {
-	r = new(reader)
-	r.rdb, err = sql.Open("sqlite", source(path, "mode=ro", "_pragma=busy_timeout(1000)", "_error_rc=1", "_dqs=0",
+	c, err := newConnector(source(path, "mode=ro", "_pragma=busy_timeout(1000)", "_error_rc=1", "_dqs=0",
 		"_query_only=on", "_pragma=temp_store(memory)"))
 	if err != nil {
 		return nil, err
 	}
+	r = &reader{rdb: sql.OpenDB(c)}
 	r.rdb.SetMaxOpenConns(readers)
 	r.rdb.SetMaxIdleConns(readers)
 	_, err = prepareAll(ctx, r.rdb, []statement{

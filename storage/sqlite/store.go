@@ -37,6 +37,7 @@ type Store struct {
 
 	*writer
 	*reader
+	watch // of the goroutine that writes
 
 	// What damage was found, by whoever found it. The next write fails with it,
 	// so that the store is opened again.
@@ -48,6 +49,7 @@ func (s *Store) Write(ctx context.Context, b *pool.Batch) error {
 	err := s.usable(ctx)
 	if err == nil {
 		err = s.write(ctx, b)
+		s.wrote()
 	}
 	return s.failed("writing to", err)
 }
@@ -56,6 +58,7 @@ func (s *Store) Write(ctx context.Context, b *pool.Batch) error {
 func (s *Store) Prune(ctx context.Context, before pool.Expiry, limit int) (more bool, err error) {
 	if err = s.usable(ctx); err == nil {
 		more, err = s.prune(ctx, before, limit)
+		s.wrote()
 	}
 	return more, s.failed("pruning", err)
 }
@@ -105,7 +108,7 @@ func (s *Store) Close() error {
 	default:
 		err = s.disconnect()
 	}
-	if err = errors.Join(err, s.lock.Close()); err != nil {
+	if err = errors.Join(err, s.end(), s.lock.Close()); err != nil {
 		return fmt.Errorf("closing store %q: %w", s.path, explain(err))
 	}
 	return nil
@@ -143,6 +146,9 @@ func (s *Store) usable(ctx context.Context) error {
 	}
 	if damage := s.damage.Load(); damage != nil {
 		return *damage
+	}
+	if err := s.spoiled(s.path); err != nil {
+		return err
 	}
 	return s.boundWAL(ctx)
 }

@@ -20,8 +20,10 @@ const (
 		sum(requests), sum(failed), sum(bytes_in), sum(bytes_out), sum(cost), sum(saved)` +
 		usageFrom + `GROUP BY route.id`
 
-	selectUsageRows = `SELECT route.id, quarter, requests, failed, bytes_in, bytes_out, cost, saved` +
-		usageFrom + `ORDER BY route.id, quarter`
+	// The order within a route is that of the loop.
+	selectUsageRows = `SELECT route.id,
+		quarters(quarter, requests, failed, bytes_in, bytes_out, cost, saved)` +
+		usageFrom + `GROUP BY route.id`
 
 	selectRoute = `SELECT proxy.pool, proxy.name, target.name FROM route
 		JOIN proxy ON proxy.id = route.proxy_id JOIN target ON target.id = route.target_id WHERE route.id = ?`
@@ -48,7 +50,7 @@ func (r *reader) readUsage(ctx context.Context, q pool.UsageQuery) ([]pool.Usage
 	if err != nil {
 		return nil, err
 	}
-	defer tx.Rollback()
+	defer func() { _ = tx.Rollback() }()
 	u := usageReader{reader: r, tx: tx, query: q}
 	if len(q.Spans) <= fewSpans {
 		err = u.sumSpans(ctx)
@@ -64,6 +66,7 @@ func (r *reader) readUsage(ctx context.Context, q pool.UsageQuery) ([]pool.Usage
 // sumSpans has every span summed by SQLite.
 func (u *usageReader) sumSpans(ctx context.Context) error {
 	sums := u.tx.StmtContext(ctx, u.usageSums)
+	defer sums.Close()
 	for i, span := range u.query.Spans {
 		rows, err := sums.QueryContext(ctx, u.args(span.From, span.To)...)
 		if err != nil {
@@ -94,37 +97,47 @@ func (u *usageReader) scanSums(rows *sql.Rows, span int) error {
 	return rows.Err()
 }
 
-// sumQuarters sums the quarters as they come: by route, and of each in order.
+// sumQuarters sums the quarters here.
 func (u *usageReader) sumQuarters(ctx context.Context) error {
 	spans := u.query.Spans
 	stmt := u.tx.StmtContext(ctx, u.usageRows)
+	defer stmt.Close()
 	rows, err := stmt.QueryContext(ctx, u.args(spans[0].From, spans[len(spans)-1].To)...)
 	if err != nil {
 		return err
 	}
 	defer rows.Close()
-	var last int64
-	var span int
 	for rows.Next() {
-		var row pool.UsageRow
 		var route int64
-		var quarter pool.Quarter
-		err := rows.Scan(&route, &quarter, &row.Requests, &row.Failed, &row.BytesIn, &row.BytesOut, &row.Cost, &row.Saved)
+		var packed []byte
+		if err := rows.Scan(&route, &packed); err != nil {
+			return err
+		}
+		if err := u.sumRoute(route, packed); err != nil {
+			return err
+		}
+	}
+	return rows.Err()
+}
+
+// sumRoute sums the quarters of a route, which come in order, in each span.
+func (u *usageReader) sumRoute(route int64, packed []byte) error {
+	spans := u.query.Spans
+	span := 0
+	for len(packed) > 0 {
+		quarter, usage, rest, err := unpack(packed)
 		if err != nil {
 			return err
 		}
-		if route != last {
-			last, span = route, 0
-		}
+		packed = rest
 		for span < len(spans) && spans[span].To <= quarter {
 			span++
 		}
 		if span < len(spans) && spans[span].From <= quarter {
-			row.Span = span
-			u.add(route, row)
+			u.add(route, pool.UsageRow{Span: span, Usage: usage})
 		}
 	}
-	return rows.Err()
+	return nil
 }
 
 // add adds a row, or to the last one, if that is of the same route and span.
@@ -140,6 +153,7 @@ func (u *usageReader) add(route int64, row pool.UsageRow) {
 // name fills in what the routes are called.
 func (u *usageReader) name(ctx context.Context) error {
 	stmt := u.tx.StmtContext(ctx, u.routeNames)
+	defer stmt.Close()
 	type routeName struct{ pool, proxy, target string }
 	names := make(map[int64]routeName)
 	for i, route := range u.routes {

@@ -97,7 +97,7 @@ type preparer interface {
 func prepareAll(ctx context.Context, on preparer, list []statement) ([]*sql.Stmt, error) {
 	var all []*sql.Stmt
 	for _, s := range list {
-		stmt, err := on.PrepareContext(ctx, s.sql)
+		stmt, err := on.PrepareContext(ctx, s.sql) //nolint:sqlclosecheck // closed with the connection
 		if err != nil {
 			return all, err
 		}
@@ -217,11 +217,17 @@ func (w *writer) writeAlerts(ctx context.Context, b *pool.Batch) error {
 	return nil
 }
 
-// restartWAL writes all of the -wal file to the file, and begins it anew if
-// nobody reads from it any more within the time that is waited for locks.
+// restartWAL writes all of the -wal file to the file, and cuts it to nothing if
+// nobody reads from it for a moment. Our own readers are done soon; for others
+// there is no waiting here each time.
 func (w *writer) restartWAL(ctx context.Context) error {
+	if _, err := w.conn.ExecContext(ctx, "PRAGMA busy_timeout = 50"); err != nil {
+		return err
+	}
 	var busy, pages, done int
-	return w.conn.QueryRowContext(ctx, "PRAGMA wal_checkpoint(TRUNCATE)").Scan(&busy, &pages, &done)
+	err := w.conn.QueryRowContext(ctx, "PRAGMA wal_checkpoint(TRUNCATE)").Scan(&busy, &pages, &done)
+	_, resetErr := w.conn.ExecContext(context.WithoutCancel(ctx), "PRAGMA busy_timeout = 1000")
+	return errors.Join(err, resetErr)
 }
 
 // close closes the connection. The -wal file is written to the file and removed.

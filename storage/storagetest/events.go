@@ -2,6 +2,7 @@ package storagetest
 
 import (
 	"fmt"
+	"slices"
 	"testing"
 	"time"
 
@@ -70,8 +71,7 @@ func testEventsFilters(t *testing.T, b *bed) {
 		{"unknown", pool.EventQuery{Pool: "none"}},
 	} {
 		var want []string
-		for i := len(rows) - 1; i >= 0; i-- {
-			r := rows[i]
+		for _, r := range slices.Backward(rows) {
 			if (test.query.Pool == "" || test.query.Pool == r.Pool) && (test.query.Proxy == "" || test.query.Proxy == r.Proxy) {
 				want = append(want, r.Reason)
 			}

@@ -2,6 +2,7 @@ package storagetest
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -53,9 +54,9 @@ func stripped(t *testing.T, rows []pool.LogRow) []pool.LogRow {
 
 // newestFirst are the rows that are wanted, the last first.
 func newestFirst(rows []pool.LogRow, wanted func(pool.LogRow) bool) (out []pool.LogRow) {
-	for i := len(rows) - 1; i >= 0; i-- {
-		if wanted(rows[i]) {
-			out = append(out, rows[i])
+	for _, row := range slices.Backward(rows) {
+		if wanted(row) {
+			out = append(out, row)
 		}
 	}
 	return out

@@ -179,7 +179,7 @@ func equal(t *testing.T, what string, got, want any) {
 	if diff := cmp.Diff(want, got,
 		cmpopts.EquateEmpty(),
 		cmpopts.SortSlices(func(a, b pool.Record) bool { return a.Proxy < b.Proxy }),
-		cmpopts.SortSlices(func(a, b pool.UsageRow) bool { return before(a, b) }),
+		cmpopts.SortSlices(before),
 		cmp.Transformer("UTC", func(t time.Time) string { return t.UTC().Format(time.RFC3339Nano) }),
 	); diff != "" {
 		t.Errorf("%s (-expected +got):\n%s", what, diff)
