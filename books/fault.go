@@ -43,6 +43,7 @@ func (b *Books) setFault(err error, now time.Time) {
 }
 
 func (w *writer) noticed(message string) {
+	w.notices++
 	if w.settings.Hooks.Noticed != nil {
 		w.settings.Hooks.Noticed(message)
 	}

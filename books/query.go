@@ -2,6 +2,7 @@ package books
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/caddy-proxypool/proxypool/pool"
@@ -21,7 +22,7 @@ const (
 // open, that is all.
 func (b *Books) Usage(ctx context.Context, q pool.UsageQuery) ([]pool.UsageRow, error) {
 	var rows []pool.UsageRow
-	for range maxTries {
+	for try := 1; try <= maxTries; try++ {
 		synced := b.querySync(ctx) == nil
 		writes, err := b.settled(ctx)
 		if err != nil {
@@ -32,6 +33,9 @@ func (b *Books) Usage(ctx context.Context, q pool.UsageQuery) ([]pool.UsageRow, 
 			rows, err = s.Usage(ctx, q)
 			return err
 		})
+		if errors.Is(err, pool.ErrReopen) && try < maxTries {
+			continue // the writer, which is waited for above, opens it again
+		}
 		if err != nil {
 			return nil, err
 		}

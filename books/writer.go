@@ -33,6 +33,7 @@ type writer struct {
 	all      bool    // the next batch has all records
 	rows     []pool.LogRow
 	prune    pruning
+	notices  int // so far
 
 	started  time.Time     // with the monotonic time
 	failing  error         // how the last attempt ended
@@ -141,7 +142,10 @@ func (w *writer) flush() error {
 	err := w.deliver()
 	if errors.Is(err, pool.ErrReopen) {
 		w.close()
-		err = w.deliver()
+		cause, told := err, w.notices
+		if err = w.deliver(); err == nil && w.notices == told {
+			w.noticed("the store was opened again: " + cause.Error())
+		}
 	}
 	if errors.Is(err, pool.ErrReopen) {
 		w.close()
