@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 )
 
 // damage is done to a file of some size.
@@ -31,6 +32,7 @@ func truncateTo(share int64) damage {
 // TestDamagedBefore: a file that was damaged between two processes is set aside
 // as it is, and a new one is begun.
 func TestDamagedBefore(t *testing.T) {
+	t.Parallel()
 	for name, harm := range map[string]damage{"garbage": overwrite, "cut in half": truncateTo(4), "a short rest": truncateTo(1)} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -87,5 +89,55 @@ func (w *world) setAside(t *testing.T, p *process, content []byte) {
 	}
 	if lines := p.saidOf("warn", found[0]); len(lines) != 1 {
 		t.Errorf("the log names what was set aside %d times", len(lines))
+	}
+}
+
+// TestDamagedWhileRunning: the process notices, sets the file aside and begins a
+// new one with all that it knows. Only usage and log rows of the past are in the
+// old one.
+func TestDamagedWhileRunning(t *testing.T) {
+	t.Parallel()
+	for name, harm := range map[string]damage{
+		"garbage": overwrite, "cut in half": truncateTo(4), "emptied": truncateTo(0),
+		"removed": func(w *world, _ int64) { w.must(os.RemoveAll(filepath.Dir(w.file))) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t, 2, 2, 12)
+			p := start(t, w.setup())
+			work(t, p, 200)
+			p.stop() // with which all that is in the -wal file goes into the file
+			p = start(t, w.setup())
+			l := put(t, p.url, 4, 5*time.Millisecond)
+			eventually(t, "some are answered", 10*time.Second, func() bool { return l.answered.Load() > 100 })
+			info, err := os.Stat(w.file)
+			w.must(err)
+			harm(w, info.Size())
+			eventually(t, "the log tells of it", toldWithin, func() bool { return len(p.saidOf("warn", w.file)) > 0 })
+			eventually(t, "the store works", recoveredWithin, func() bool { return p.store().OK })
+			if found, err := filepath.Glob(w.file + ".damaged-*"); err != nil || (len(found) == 0) != (name == "removed") {
+				t.Errorf("set aside are %q, %v", found, err)
+			}
+			after := int64(w.origin.Requests())
+			l.mustSucceed(t)
+			p.stop()
+			w.quiet()
+			p = start(t, w.setup())
+			s, err := p.status()
+			w.must(err)
+			var counted, usage used
+			for i, row := range s.Proxies {
+				counted = counted.plus(used{Requests: row.TotalRequests, Failed: row.FailedRequests})
+				usage = usage.plus(p.usage()[id(i)])
+			}
+			if n := int64(w.origin.Requests()); counted.Requests != n || counted.Failed != 0 {
+				t.Errorf("%d requests are counted (%d failed), the origin counted %d", counted.Requests, counted.Failed, n)
+			} else if usage.Requests < n-after {
+				t.Errorf("usage has %d requests of %d, want at least %d", usage.Requests, n, n-after)
+			}
+			if !s.Store.OK {
+				t.Errorf("store %+v", s.Store)
+			}
+		})
 	}
 }

@@ -25,6 +25,7 @@ type fault struct {
 // TestFaults: whatever is in the way of the store, forwarding goes on, it is told
 // once, and all that was counted meanwhile is written when the fault is over.
 func TestFaults(t *testing.T) {
+	t.Parallel()
 	for name, f := range map[string]fault{
 		"locked by another process":               {makes: lockFile, readable: true, says: "another program has locked the file: end its transaction"},
 		"locked before the start":                 {makes: lockFile, readable: true, early: true, says: "another program has locked the file: end its transaction"},

@@ -11,6 +11,7 @@ import (
 
 // TestDiskFaults has a small file system of its own for each fault.
 func TestDiskFaults(t *testing.T) {
+	t.Parallel()
 	for name, f := range map[string]fault{
 		"full":                       {makes: fillDisk, says: "the disk is full: make room on it"},
 		"full before the start":      {makes: fillDisk, fresh: true, says: "the disk is full: make room on it"},

@@ -9,6 +9,7 @@ import (
 // TestStop: a clean stop loses nothing, however it is asked for, and also where
 // clients go on asking.
 func TestStop(t *testing.T) {
+	t.Parallel()
 	for name, stop := range map[string]func(*process){"SIGTERM": (*process).stop, "caddy stop": (*process).stopByCommand} {
 		for _, loaded := range []bool{false, true} {
 			t.Run(fmt.Sprintf("%s, under load %v", name, loaded), func(t *testing.T) {
