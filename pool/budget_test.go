@@ -364,3 +364,16 @@ func TestToldBefore(t *testing.T) {
 		})
 	}
 }
+
+// TestNoTermsYet: a proxy is counted before any configuration says what it costs.
+func TestNoTermsYet(t *testing.T) {
+	l := newProxyState(time.Now()).ledger
+	a := &Account{ledger: l, target: "a:443"}
+	if !a.Count(1<<40, 0) || l.budget(time.Now()) != nil {
+		t.Error("there is a budget")
+	}
+	l.look(time.Now())
+	if u := l.totals(); u.BytesIn != 1<<40 || u.Cost != 0 {
+		t.Errorf("%+v", u)
+	}
+}

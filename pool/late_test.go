@@ -16,6 +16,12 @@ func TestRestoreIsAdditive(t *testing.T) {
 		w.spend("A", 1<<20)
 		b := w.collect()
 		once := w.row("A").Usage
+		if err := w.Restore("first", b.Records); err != nil { // which are of this process
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(once, w.row("A").Usage); diff != "" {
+			t.Errorf("its own record was added (-want +got):\n%s", diff)
+		}
 		w.restart(b, nil)
 		for _, store := range []string{"first", "second"} {
 			if err := w.Restore(store, b.Records); err != nil {
@@ -98,6 +104,10 @@ func TestLateRestore(t *testing.T) {
 		}
 		if row := w.row("plain"); row.Requests != 0 || row.BytesIn != 7 || row.Uptime != 100 {
 			t.Errorf("reset-stats was undone: %+v", row)
+		}
+		w.check("plain", false, time.Second)
+		if row := w.row("plain"); row.Uptime != 0 {
+			t.Errorf("one check failed since reset-stats, of %v %%", row.Uptime)
 		}
 		if row := w.row("reset"); row.Requests != 1 || row.BytesIn != 77+5 {
 			t.Errorf("reset-stats of before was undone: %+v", row)

@@ -177,7 +177,7 @@ func (l *ledger) book(now time.Time) {
 }
 
 func (l *ledger) today(now time.Time) date {
-	if l.terms != nil && l.terms.where != nil {
+	if l.terms != nil {
 		now = now.In(l.terms.where)
 	}
 	return dateOf(now)
@@ -255,7 +255,6 @@ func (l *ledger) take(pool, proxy string, m *memory) (Usage, []UsageCell) {
 		cells = append(cells, UsageCell{Pool: pool, Proxy: proxy, Target: key.target, Quarter: key.quarter, Usage: *u})
 	}
 	clear(l.cells)
-	l.crowded = nil
 	return l.total, cells
 }
 

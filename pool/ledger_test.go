@@ -45,7 +45,7 @@ func TestBookedWhereItBelongs(t *testing.T) {
 				in, out, failed := rand.IntN(2)<<20, rand.IntN(3)<<20, rand.IntN(2) == 0
 				a.note(in, out)
 				a.attempt(failed)
-				l.look(now)
+				l.look(now.UTC()) // whose clock is of no concern
 				mib := Money((in + out) >> 20)
 				u := Usage{Requests: 1, BytesIn: int64(in), BytesOut: int64(out), Cost: mib * 1e9 >> 10, Saved: mib * 2e9 >> 10}
 				if failed {

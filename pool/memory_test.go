@@ -119,13 +119,17 @@ func TestMendCounters(t *testing.T) {
 	}
 }
 
-// TestManyTroubles: no more are taken over than a pool remembers.
-func TestManyTroubles(t *testing.T) {
+// TestTooMuchIsStored: no more is taken over than is remembered.
+func TestTooMuchIsStored(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		w := newWorld(t, named("A B"), addressed)
 		m := memory{Address: "http://A.example.com:3128"}
 		for i := range 3 * maxTargets {
 			m.Troubles = append(m.Troubles, trouble{targetName: targetName{"https", fmt.Sprint(i, ".example.com:443")}, Failing: true})
+		}
+		m.Days = make(map[date]used)
+		for i := range 2 * maxDays {
+			m.Days[dateOf(time.Now().AddDate(0, 0, -i))] = used{Bytes: 1}
 		}
 		state, err := json.Marshal(m)
 		if err != nil {
@@ -136,6 +140,9 @@ func TestManyTroubles(t *testing.T) {
 		}
 		if n := len(w.row("A").FailingFor); n != maxTargets {
 			t.Errorf("failing for %d targets", n)
+		}
+		if days := w.proxy("A").State.ledger.days; len(days) != maxDays || days[dateOf(time.Now())].Bytes != 1 {
+			t.Errorf("%d days", len(days))
 		}
 	})
 }

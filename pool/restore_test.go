@@ -57,6 +57,9 @@ func lived(t *testing.T) *world {
 		w.spend(p.Name, 1000+p.place)
 		p.State.connectTime.observe(time.Duration(p.place+1) * time.Millisecond)
 	}
+	w.pass(time.Millisecond)
+	w.proxy("plain").succeeded(time.Now())
+	w.check("plain", false, time.Second) // while its traffic flows
 	w.fail("down", 4)
 	w.fail("plain", 2)
 	w.do("disabled", "disable")

@@ -128,9 +128,7 @@ func (l *ledger) period(per Period, now time.Time) date {
 
 // until is when the period of now ends; the zero time where it never does.
 func (l *ledger) until(per Period, now time.Time) time.Time {
-	if l.terms != nil && l.terms.where != nil {
-		now = now.In(l.terms.where)
-	}
+	now = now.In(l.terms.where)
 	switch per {
 	case PerDay:
 		return NextDay(now)
