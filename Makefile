@@ -51,6 +51,10 @@ test: ## Run all tests, with the race detector where there is a C compiler
 quick: ## Run all tests without the race detector
 	go test $(TESTFLAGS) ./...
 
+.PHONY: soak
+soak: ## Run the long rounds of the end-to-end tests, about ten minutes
+	SOAK=1 go test -v -count=1 -timeout 30m $(TESTFLAGS) ./e2e
+
 .PHONY: fuzz
 fuzz: ## Run every fuzz test for FUZZTIME (10s)
 	@set -e; for dir in $$(git ls-files '*_test.go' | xargs grep -l '^func Fuzz' | xargs -r -n1 dirname | sort -u); do \
