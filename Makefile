@@ -52,8 +52,8 @@ quick: ## Run all tests without the race detector
 	go test $(TESTFLAGS) ./...
 
 .PHONY: soak
-soak: ## Run the long rounds of the end-to-end tests, about ten minutes
-	SOAK=1 go test -v -count=1 -timeout 30m $(TESTFLAGS) ./e2e
+soak: ## Run the long rounds of the end-to-end tests, three times over: about six minutes
+	SOAK=1 go test -v -count=3 -timeout 30m $(TESTFLAGS) ./e2e
 
 .PHONY: fuzz
 fuzz: ## Run every fuzz test for FUZZTIME (10s)

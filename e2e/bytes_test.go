@@ -99,7 +99,11 @@ func agree(t *testing.T, p *process, id string, proxy *proxytest.Proxy, k traffi
 	t.Helper()
 	const intoBroken = 500 // a request, and a farewell
 	var u, missing used
-	equal := comesTrue(3*time.Second, func() bool {
+	within := 5 * time.Second
+	if k.checks || k.breaks {
+		within = time.Second
+	}
+	equal := comesTrue(within, func() bool {
 		out, in := proxy.Bytes()
 		u = p.usage()[id]
 		missing = used{In: in, Out: out}.minus(used{In: u.In, Out: u.Out})

@@ -26,11 +26,11 @@ type crashes struct {
 // it does. Each time the file opens without repair, and its counters are never
 // ahead of what the origin and the proxies counted, nor more than a second behind.
 func TestKill(t *testing.T) {
-	const seed = 20261123
-	rounds := 5
+	seed, rounds := uint64(20261123), 5
 	if soaking() {
-		rounds = 50
+		seed, rounds = rand.Uint64(), 50
 	}
+	t.Logf("seed %d", seed)
 	w := newWorld(t, 2, 2, 12)
 	c := &crashes{world: w, rng: rand.New(rand.NewPCG(seed, seed)), line: w.watch(t)}
 	p := start(t, c.setup())
