@@ -15,7 +15,7 @@ import (
 	"github.com/caddy-proxypool/proxypool/storage/sqlite"
 )
 
-const damagedBatches = 60
+const damagedBatches = 20
 
 // openDamaged opens a file that may be damaged. It returns how many batches the
 // store holds, and whether the file was set aside. One that is refused, because
@@ -54,7 +54,7 @@ func TestOverwrittenFile(t *testing.T) {
 	made(t, path, damagedBatches)
 	sound := mustRead(t, path)
 	outcomes := make(map[string]int)
-	for seed := range uint64(150) {
+	for seed := range uint64(60) {
 		random := rand.New(rand.NewPCG(seed, 1))
 		raw := bytes.Clone(sound)
 		// Half of them where the most depends on it.
@@ -91,7 +91,7 @@ func TestOverwrittenFile(t *testing.T) {
 		})
 	}
 	t.Logf("outcomes: %v", outcomes)
-	if outcomes["set aside"] < 30 {
+	if outcomes["set aside"] < 20 {
 		t.Errorf("outcomes %v, expected more damage to be found", outcomes)
 	}
 }
@@ -157,7 +157,7 @@ func TestOverwrittenWAL(t *testing.T) {
 	writeBatches(t, store, 1, damagedBatches)
 	sound, soundWAL := mustRead(t, path), mustRead(t, path+"-wal")
 	closed(t, store)
-	for seed := range uint64(30) {
+	for seed := range uint64(12) {
 		random := rand.New(rand.NewPCG(seed, 3))
 		wal := bytes.Clone(soundWAL)
 		at := random.IntN(len(wal))
@@ -186,8 +186,10 @@ func TestDamageFoundByReading(t *testing.T) {
 	path := dbPath(t)
 	store := openAt(t, path)
 	large := batch(1)
-	for i := range 60_000 {
-		large.Log = append(large.Log, logRow(i))
+	for i := range 2000 {
+		row := logRow(i)
+		row.Path = strings.Repeat("/long", 500)
+		large.Log = append(large.Log, row)
 	}
 	if err := store.Write(t.Context(), large); err != nil {
 		t.Fatal(err)
@@ -214,48 +216,6 @@ func TestDamageFoundByReading(t *testing.T) {
 	writeBatches(t, store, 1, 3)
 	if last := lastBatch(t, store); last != 3 {
 		t.Errorf("%d batches, expected 3", last)
-	}
-}
-
-// TestDamageWhileOpen cuts and overwrites a file while it is open, of which SQLite
-// itself would read little: the next write but one, at the latest, fails.
-func TestDamageWhileOpen(t *testing.T) {
-	for name, harm := range map[string]func(path string, size int64) error{
-		"emptied":     func(path string, _ int64) error { return os.Truncate(path, 0) },
-		"first page":  func(path string, _ int64) error { return os.Truncate(path, 4096) },
-		"half":        func(path string, size int64) error { return os.Truncate(path, size/2) },
-		"overwritten": func(path string, size int64) error { return os.WriteFile(path, make([]byte, size), 0o600) },
-	} {
-		t.Run(name, func(t *testing.T) {
-			path := dbPath(t)
-			made(t, path, damagedBatches)
-			store := openAt(t, path)
-			writeBatches(t, store, damagedBatches+1, damagedBatches+3)
-			info, err := os.Stat(path)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if err := harm(path, info.Size()); err != nil {
-				t.Fatal(err)
-			}
-			err = store.Write(t.Context(), batch(damagedBatches+4))
-			if err == nil {
-				err = store.Write(t.Context(), batch(damagedBatches+5))
-			}
-			wantError(t, err, true)
-			closed(t, store)
-			store, err = sqlite.Open(t.Context(), path, func(message string) { t.Log(message) })
-			if err != nil {
-				t.Fatal(err)
-			}
-			defer closed(t, store)
-			if last := lastBatch(t, store); last == 0 && len(damagedFiles(t, path)) != 1 {
-				t.Error("the batches are gone, and no file was set aside")
-			}
-			if err := store.Write(t.Context(), batch(1000)); err != nil {
-				t.Error(err)
-			}
-		})
 	}
 }
 

@@ -116,10 +116,10 @@ func (w *writer) removeUnused(ctx context.Context, before pool.Expiry, limit int
 // free than is soon used again.
 func (w *writer) release(ctx context.Context) error {
 	free, err := intPragma(ctx, w.conn, "freelist_count")
-	if err != nil || free <= spareFree {
+	if err != nil || free <= w.spareFree {
 		return err
 	}
-	return w.vacuum(ctx, min(free-spareFree, maxReleased))
+	return w.vacuum(ctx, min(free-w.spareFree, w.maxReleased))
 }
 
 func (w *writer) vacuum(ctx context.Context, pages int) error {

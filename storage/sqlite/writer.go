@@ -17,6 +17,8 @@ type writer struct {
 	names      *names
 	statements []*sql.Stmt // all of them, the connection does not close them
 
+	spareFree, maxReleased int // the constants, but in tests
+
 	lastBatch, setBatch         *sql.Stmt
 	setRecord, addUsage         *sql.Stmt
 	addEvent, addAlert, deliver *sql.Stmt
@@ -38,7 +40,7 @@ func openWriter(ctx context.Context, path string, steps []string) (w *writer, er
 		// Later it would have no effect, but that of a write.
 		options = append(options, "_auto_vacuum=incremental")
 	}
-	w = new(writer)
+	w = &writer{spareFree: spareFree, maxReleased: maxReleased}
 	w.db, err = sql.Open("sqlite", source(path, options...))
 	if err != nil {
 		return nil, err

@@ -150,7 +150,16 @@ func testLogLargeBatch(t *testing.T, b *bed) {
 	rows := logRows(5003)
 	b.write(pool.Batch{Log: rows})
 	got := stripped(t, b.log(pool.LogQuery{Limit: 6000}))
-	equal(t, "log", got, newestFirst(rows, func(pool.LogRow) bool { return true }))
+	if len(got) != len(rows) {
+		t.Fatalf("%d rows, expected %d", len(got), len(rows))
+	}
+	for i, want := range rows {
+		row := got[len(got)-1-i]
+		row.Time = row.Time.UTC()
+		if row != want {
+			t.Fatalf("row %d is %+v, expected %+v", i, row, want)
+		}
+	}
 }
 
 func testTimes(t *testing.T, b *bed) {
@@ -172,7 +181,7 @@ func testTimes(t *testing.T, b *bed) {
 func testOddStrings(t *testing.T, b *bed) {
 	words := []string{
 		"", " ", "a\x00b", "\x00", "a\x00", "\xff\xfe", "broken \xe2\x82 rune", strings.Repeat("ü", 64), strings.Repeat("漢", 64),
-		"'; DROP TABLE log; --", "%_*?", "line\nbreak", "پروکسی", strings.Repeat("/long", 20_000), "Case", "case",
+		"'; DROP TABLE log; --", "%_*?", "line\nbreak", "پروکسی", strings.Repeat("/long", 2_000), "Case", "case",
 	}
 	var batch pool.Batch
 	for i, word := range words {

@@ -96,13 +96,13 @@ func testUsageSpans(t *testing.T, b *bed) {
 }
 
 func testUsageManyRoutes(t *testing.T, b *bed) {
-	const routes = 1500
+	const routes = 600
 	var cells []pool.UsageCell
 	for i := range routes {
 		cells = append(cells, cell("one", fmt.Sprintf("host-%04d.example:443", i), i%7, int64(i+1)))
 	}
 	b.write(pool.Batch{Usage: cells})
-	b.write(pool.Batch{Usage: cells[:700]})
+	b.write(pool.Batch{Usage: cells[:300]})
 	rows := b.usage(pool.UsageQuery{Spans: []pool.QuarterSpan{{From: quarter(0), To: quarter(7)}}})
 	if len(rows) != routes {
 		t.Fatalf("%d routes, expected %d", len(rows), routes)
@@ -111,7 +111,7 @@ func testUsageManyRoutes(t *testing.T, b *bed) {
 	for _, r := range rows {
 		total += r.Requests
 	}
-	if want := int64(routes*(routes+1)/2 + 700*701/2); total != want {
+	if want := int64(routes*(routes+1)/2 + 300*301/2); total != want {
 		t.Errorf("%d requests, expected %d", total, want)
 	}
 }
