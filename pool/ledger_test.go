@@ -162,6 +162,22 @@ func TestLookedAtInTime(t *testing.T) {
 	}
 }
 
+// TestNextLook is not before there is something to look at.
+func TestNextLook(t *testing.T) {
+	for _, tt := range []struct {
+		terms *terms
+		want  int64
+	}{{&terms{price: 1}, 8<<20 + 5}, {&terms{alert: 1 << 40}, 8<<20 + 5}, {&terms{}, 1<<63 - 1}} {
+		l, a := testLedger(tt.terms)
+		a.Count(7<<20, 5)
+		l.look(time.Now())
+		a.Count(100, 0)
+		if got := l.lookAt.Load(); got != tt.want {
+			t.Errorf("%+v: the next look is at %d bytes, want %d", tt.terms, got, tt.want)
+		}
+	}
+}
+
 func TestCountingAllocatesNothing(t *testing.T) {
 	l, a := testLedger(&terms{price: Dollars(3), dearest: Dollars(8), alert: 1 << 30, budget: Budget{Bytes: 1 << 60, Per: PerDay, Hard: true}})
 	now := time.Now()
