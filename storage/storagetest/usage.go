@@ -93,6 +93,16 @@ func testUsageSpans(t *testing.T, b *bed) {
 		want = append(want, one(100+int(h), 4*h+1, 4*h+2, 4*h+3, 4*h+4))
 	}
 	equal(t, "hours", rows, want)
+
+	// Half hours, with as much between them.
+	for i := range hours {
+		hours[i].To -= 2
+	}
+	want = nil
+	for h := range int64(6) {
+		want = append(want, one(100+int(h), 4*h+1, 4*h+2))
+	}
+	equal(t, "half hours", b.usage(pool.UsageQuery{Proxy: "one", Spans: hours}), want)
 }
 
 func testUsageManyRoutes(t *testing.T, b *bed) {
