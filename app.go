@@ -25,6 +25,7 @@ type App struct {
 	registry *registry
 	books    *books.Books
 	settings books.Settings
+	redact   []books.Rule
 	where    *time.Location
 	checker  *health.Checker
 	logger   *zap.Logger

@@ -41,7 +41,12 @@ func (a *App) loadStorage(ctx caddy.Context) error {
 			Recovered: func(after time.Duration) {
 				a.logger.Info("store works again; what was held in memory is written", zap.Duration("duration", after))
 			},
-			Noticed: func(message string) { a.logger.Warn("store has something to say", zap.String("notice", message)) },
+			Lost: func(err error) { a.logger.Error("books that were held in memory are lost", zap.Error(err)) },
+			Switched: func(from, to string) {
+				a.logger.Info("books go on in another store; usage, log and events of before stay where they are",
+					zap.String("from", from), zap.String("to", to))
+			},
+			Noticed: func(message string) { a.logger.Warn("notice from the store", zap.String("notice", message)) },
 			Dropped: func(rows int64) { a.logger.Warn("rows of the books were dropped", zap.Int64("rows", rows)) },
 		},
 	}
@@ -50,7 +55,7 @@ func (a *App) loadStorage(ctx caddy.Context) error {
 		if err != nil {
 			return fmt.Errorf("usage_log: redact: %w", err)
 		}
-		a.settings.Redact = append(a.settings.Redact, books.Rule{Regexp: re, Replacement: log.Redact[i].Replacement})
+		a.redact = append(a.redact, books.Rule{Regexp: re, Replacement: log.Redact[i].Replacement})
 	}
 	return nil
 }
@@ -66,7 +71,7 @@ func (r *registry) Collect(b *pool.Batch, all bool) {
 }
 
 // Restore implements [books.Subject] for the pools of the newest configuration.
-func (r *registry) Restore(ctx context.Context, store pool.Store) error {
+func (r *registry) Restore(ctx context.Context, id string, store pool.Store) error {
 	r.mu.Lock()
 	var newest *App
 	if n := len(r.running); n > 0 {
@@ -76,7 +81,6 @@ func (r *registry) Restore(ctx context.Context, store pool.Store) error {
 	if newest == nil {
 		return nil
 	}
-	id := newest.settings.Storage.StoreID()
 	for _, p := range newest.pools {
 		if !p.Lacks(id) {
 			continue

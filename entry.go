@@ -18,7 +18,7 @@ func (a *App) enter(r *http.Request, start time.Time, status int, trace *pool.Tr
 	in, out := trace.Traffic()
 	a.books.Enter(books.Entry{
 		Start: start, Duration: time.Since(start), Trace: *trace,
-		Method: r.Method, Path: r.URL.Path, Status: status, BytesIn: in, BytesOut: out,
+		Method: r.Method, Path: r.URL.Path, Redact: a.redact, Status: status, BytesIn: in, BytesOut: out,
 	})
 }
 

@@ -47,8 +47,8 @@ type Subject interface {
 	// Restore takes over what a store knows. It is called before the first Write
 	// to a store that was just opened, and again before the first one after each
 	// Follow, whose configuration may have proxies that nobody asked for before;
-	// and then until it succeeds.
-	Restore(ctx context.Context, s pool.Store) error
+	// and then until it succeeds. id is that of the store's [pool.Storage].
+	Restore(ctx context.Context, id string, s pool.Store) error
 }
 
 // Settings are what a configuration says of the books.
@@ -56,7 +56,6 @@ type Settings struct {
 	Storage   pool.Storage
 	Log       bool          // keep the usage log
 	Retention time.Duration // of its rows; 0 = for ever
-	Redact    []Rule        // for paths, after what is always hidden
 	Hooks     Hooks
 }
 
@@ -65,6 +64,8 @@ type Settings struct {
 type Hooks struct {
 	Failed    func(err error)           // a fault began; the error says what to do
 	Recovered func(after time.Duration) // it is over, and all that was held is written
+	Lost      func(err error)           // the end came while the fault lasted, and what was held is lost
+	Switched  func(from, to string)     // another store is written to from now on; by their IDs
 	Noticed   func(message string)      // what else the admin should know, such as a damaged file set aside
 	Dropped   func(rows int64)          // rows lost since the last time; at most once a minute
 }
@@ -84,7 +85,6 @@ type Books struct {
 	wall    func() time.Time // what the clock on the wall says
 
 	logging atomic.Bool
-	rules   atomic.Pointer[[]Rule]
 	dropped atomic.Int64
 	events  eventQueue
 	held    held
@@ -120,7 +120,6 @@ func New(subject Subject) *Books {
 		closing: make(chan struct{}),
 		done:    make(chan struct{}),
 	}
-	b.rules.Store(new([]Rule))
 	return b
 }
 
@@ -139,7 +138,6 @@ func (b *Books) Follow(ctx context.Context, s Settings) {
 	if s.Log && b.entries == nil {
 		b.entries = make(chan Entry, queueSize)
 	}
-	b.rules.Store(&s.Redact) // first: no row of these settings is made by other rules
 	b.logging.Store(s.Log)
 	if !b.running {
 		b.running = true

@@ -123,7 +123,7 @@ func TestCloseTellsWhatIsLost(t *testing.T) {
 		w.subject.use("t:443", 10)
 		w.Close()
 		w.equal("told", w.told.all(), []string{
-			"failed: " + errDisk.Error(), "noticed: what was held in memory is lost: " + errDisk.Error(),
+			"failed: " + errDisk.Error(), "lost: " + errDisk.Error(),
 		})
 		w.equal("closes", w.file.closes, 1)
 	})
@@ -207,7 +207,10 @@ func TestFollowTakesWhatTheOldStoreRefused(t *testing.T) {
 		other := newFile("b")
 		s := w.settings()
 		s.Storage = other
+		var switched []string
+		s.Hooks.Switched = func(from, to string) { switched = append(switched, from+" to "+to) }
 		w.Follow(context.Background(), s)
+		w.equal("switched", switched, []string{"a to b"})
 		w.equal("total", other.records[recordKey{"main", "p"}].Total.BytesIn, int64(15))
 		w.equal("usage", other.cells[cellKey{"main", "p", "t:443", pool.QuarterOf(time.Now())}].BytesIn, int64(15))
 		w.equal("paths", []string{other.log[0].Path, other.log[1].Path}, []string{"/x", "/y"})

@@ -28,6 +28,7 @@ type Entry struct {
 	Trace             pool.Trace // complete: nobody writes to it any more
 	Method            string
 	Path              string // decoded, without the query, not redacted yet
+	Redact            []Rule // for the path, after what is always hidden; those of its own configuration
 	Status            int    // that the client got; 0 where none
 	BytesIn, BytesOut int64  // on the connections to the proxies
 }
@@ -58,14 +59,14 @@ func (b *Books) Enter(e Entry) {
 }
 
 // row makes a row of an entry. This is where secrets end.
-func (e *Entry) row(rules []Rule) pool.LogRow {
+func (e *Entry) row() pool.LogRow {
 	return pool.LogRow{
 		Time:     e.Start,
 		Pool:     e.Trace.Pool,
 		Proxy:    e.Trace.Proxy,
 		Method:   clip(e.Method, maxMethodBytes),
 		Target:   strings.ToValidUTF8(e.Trace.Target, "\uFFFD"),
-		Path:     clip(redact(e.Path, rules), maxPathBytes),
+		Path:     clip(redact(e.Path, e.Redact), maxPathBytes),
 		Success:  e.Trace.Err == "",
 		Status:   e.Status,
 		Duration: e.Duration,

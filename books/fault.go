@@ -42,6 +42,12 @@ func (b *Books) setFault(err error, now time.Time) {
 	b.fault = err
 }
 
+func (w *writer) lost(err error) {
+	if w.settings.Hooks.Lost != nil {
+		w.settings.Hooks.Lost(err)
+	}
+}
+
 func (w *writer) noticed(message string) {
 	w.notices++
 	if w.settings.Hooks.Noticed != nil {

@@ -182,15 +182,13 @@ type rowKey struct {
 }
 
 func (s *usageSum) add(c cellKey, u *pool.Usage) {
-	q := &s.query
-	if q.Pool != "" && q.Pool != c.pool || q.Proxy != "" && q.Proxy != c.proxy || q.Target != "" && q.Target != c.target {
-		return
-	}
-	for i, span := range q.Spans {
-		if c.quarter >= span.From && c.quarter < span.To {
-			s.row(rowKey{i, c.pool, c.proxy, c.target}).Add(*u)
-			return // spans do not overlap
-		}
+	span, ok := s.query.SpanOf(c.quarter)
+	switch {
+	case !ok || !s.query.Wants(c.pool, c.proxy, c.target):
+	case s.query.Together:
+		s.row(rowKey{span: span}).Add(*u)
+	default:
+		s.row(rowKey{span, c.pool, c.proxy, c.target}).Add(*u)
 	}
 }
 

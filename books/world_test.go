@@ -44,12 +44,15 @@ func (s *subject) Collect(b *pool.Batch, all bool) {
 	s.changed, s.cells = false, nil
 }
 
-func (s *subject) Restore(_ context.Context, st pool.Store) error {
+func (s *subject) Restore(_ context.Context, id string, st pool.Store) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	f, ok := st.(*file)
 	if !ok {
 		return nil
+	}
+	if id != f.id {
+		return fmt.Errorf("restored from %s, which is called %s", f.id, id)
 	}
 	s.restores = append(s.restores, f.id)
 	if s.restoreFault != nil {
@@ -97,6 +100,7 @@ func (h *told) hooks() Hooks {
 	return Hooks{
 		Failed:    func(err error) { h.say("failed: %v", err) },
 		Recovered: func(after time.Duration) { h.say("recovered after %v", after) },
+		Lost:      func(err error) { h.say("lost: %v", err) },
 		Noticed:   func(message string) { h.say("noticed: %s", message) },
 		Dropped:   func(rows int64) { h.say("dropped %d", rows) },
 	}

@@ -82,7 +82,7 @@ func (w *writer) run() {
 			w.takeIn()
 			w.all = true
 			if err := w.flush(); err != nil {
-				w.noticed("what was held in memory is lost: " + err.Error())
+				w.lost(err)
 			}
 			w.close()
 			return
@@ -110,6 +110,9 @@ func (w *writer) adopt() {
 			w.close()
 		}
 		w.pause, w.retryAt = 0, time.Time{}
+		if s.Hooks.Switched != nil {
+			s.Hooks.Switched(before.StoreID(), s.Storage.StoreID())
+		}
 	}
 	w.settings = *s
 	if w.open != nil {
@@ -127,7 +130,7 @@ func (w *writer) drain() {
 			w.dropped.Add(1)
 			continue
 		}
-		w.rows = append(w.rows, e.row(*w.rules.Load()))
+		w.rows = append(w.rows, e.row())
 	}
 }
 
@@ -184,14 +187,18 @@ func (w *writer) ready() error {
 	ctx, cancel := context.WithTimeout(context.Background(), openWithin)
 	defer cancel()
 	if w.open == nil {
-		store, err := w.settings.Storage.Open(ctx, w.noticed)
+		notice := w.settings.Hooks.Noticed // a reader may call it, who closes the store
+		if notice == nil {
+			notice = func(string) {}
+		}
+		store, err := w.settings.Storage.Open(ctx, notice)
 		if err != nil {
 			return err
 		}
 		w.open = newHandle(store, w.settings.Storage.StoreID())
 		w.publish(w.open)
 	}
-	if err := w.subject.Restore(ctx, w.open.store); err != nil {
+	if err := w.subject.Restore(ctx, w.open.id, w.open.store); err != nil {
 		return fmt.Errorf("taking over what the store knows: %w", err)
 	}
 	w.open.restored = true

@@ -1,6 +1,9 @@
 package pool
 
-import "time"
+import (
+	"sort"
+	"time"
+)
 
 // Usage is what went through a proxy in some span of time. Costs are booked
 // together with the bytes, at the prices in force when they went.
@@ -70,9 +73,22 @@ type QuarterSpan struct{ From, To Quarter }
 type UsageQuery struct {
 	Pool, Proxy, Target string        // empty for all
 	Spans               []QuarterSpan // in order of time, not overlapping
+	Together            bool          // one row a span, for all routes, without names
 }
 
-// UsageRow is the usage of one route in one of the spans that were asked for.
+// Wants reports whether a route is asked for.
+func (q *UsageQuery) Wants(pool, proxy, target string) bool {
+	return (q.Pool == "" || q.Pool == pool) && (q.Proxy == "" || q.Proxy == proxy) && (q.Target == "" || q.Target == target)
+}
+
+// SpanOf is the index of the span that a quarter is in.
+func (q *UsageQuery) SpanOf(quarter Quarter) (int, bool) {
+	i := sort.Search(len(q.Spans), func(i int) bool { return quarter < q.Spans[i].To })
+	return i, i < len(q.Spans) && q.Spans[i].From <= quarter
+}
+
+// UsageRow is the usage of one route, or of all together, in one of the spans
+// that were asked for.
 type UsageRow struct {
 	Span                int // index in UsageQuery.Spans
 	Pool, Proxy, Target string

@@ -78,7 +78,7 @@ func dayOf(q pool.Quarter) pool.Quarter {
 	return q - rest
 }
 
-// rows sums the usage of each route in each span.
+// rows sums the usage of each route, or of all together, in each span.
 func (u *usage) rows(q pool.UsageQuery) []pool.UsageRow {
 	type rowKey struct {
 		span int
@@ -86,14 +86,14 @@ func (u *usage) rows(q pool.UsageQuery) []pool.UsageRow {
 	}
 	sums := make(map[rowKey]pool.Usage)
 	for key, sum := range u.cells {
-		if !matches(q.Pool, key.pool) || !matches(q.Proxy, key.proxy) || !matches(q.Target, key.target) {
-			continue
-		}
-		span, ok := spanOf(q.Spans, key.quarter)
-		if !ok {
+		span, ok := q.SpanOf(key.quarter)
+		if !ok || !q.Wants(key.pool, key.proxy, key.target) {
 			continue
 		}
 		key.quarter = 0
+		if q.Together {
+			key = cellKey{}
+		}
 		total := sums[rowKey{span, key}]
 		total.Add(sum)
 		sums[rowKey{span, key}] = total
@@ -103,17 +103,6 @@ func (u *usage) rows(q pool.UsageQuery) []pool.UsageRow {
 		rows = append(rows, pool.UsageRow{Span: key.span, Pool: key.pool, Proxy: key.proxy, Target: key.target, Usage: sum})
 	}
 	return rows
-}
-
-// spanOf finds the span that a quarter is in.
-func spanOf(spans []pool.QuarterSpan, q pool.Quarter) (int, bool) {
-	i, _ := slices.BinarySearchFunc(spans, q, func(s pool.QuarterSpan, q pool.Quarter) int {
-		if s.To <= q {
-			return -1
-		}
-		return 1
-	})
-	return i, i < len(spans) && spans[i].From <= q
 }
 
 // prune removes up to limit rows that ended before a time, the oldest first,

@@ -10,6 +10,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"path/filepath"
 	"time"
 )
 
@@ -20,9 +21,16 @@ var suffixes = []string{"", "-wal", "-shm", "-journal"}
 // opened. That takes about a tenth of a second.
 const maxChecked = 4 << 20
 
+// maxAside is how many damaged files are kept. A disk that goes on damaging them
+// is not to be filled with them.
+const maxAside = 16
+
 // setAside renames a damaged file, and what SQLite keeps beside it, and returns
 // the new name. What has that name already is kept.
 func setAside(path string, now time.Time) (string, error) {
+	if kept, err := filepath.Glob(path + ".damaged-*Z"); err == nil && len(kept) >= maxAside {
+		return "", fmt.Errorf("%d damaged files are beside it already: make sure that the disk works, and move those away", len(kept))
+	}
 	base := path + ".damaged-" + now.UTC().Format("20060102T150405Z")
 	aside := base
 	for n := 2; anyExists(aside); n++ {

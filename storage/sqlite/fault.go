@@ -16,7 +16,21 @@ import (
 
 // errDamaged is what the error of a damaged file wraps. It is one of those on
 // which the store must be opened again.
-var errDamaged = fmt.Errorf("the file is damaged, and is set aside when it is opened again: %w", pool.ErrReopen)
+var errDamaged error = mustReopen{errors.New("the file is damaged")}
+
+// mustReopen makes of an error one on which the store must be opened again.
+type mustReopen struct{ error }
+
+func (e mustReopen) Unwrap() error      { return e.error }
+func (mustReopen) Is(target error) bool { return target == pool.ErrReopen } //nolint:errorlint // it is a sentinel
+
+// leftUndone reports whether the file cannot be read before somebody who may
+// write has undone what a process left half done: it ended while the file was
+// made.
+func leftUndone(err error) bool {
+	var fault *driver.Error
+	return errors.As(err, &fault) && fault.Code() == codes.SQLITE_READONLY_ROLLBACK
+}
 
 // explain says of an error what to do about it, and which are damage.
 func explain(err error) error {
@@ -25,7 +39,7 @@ func explain(err error) error {
 	case err == nil || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded):
 		return err
 	case errors.Is(err, sql.ErrConnDone):
-		return fmt.Errorf("%w: %w", pool.ErrReopen, err)
+		return mustReopen{err}
 	case !errors.As(err, &fault):
 		return withAdvice(err)
 	}
@@ -40,6 +54,8 @@ func explain(err error) error {
 		return fmt.Errorf("the file cannot be written to: let the user that Caddy runs as write to it and to its directory: %w", err)
 	case codes.SQLITE_CANTOPEN:
 		return fmt.Errorf("a file cannot be opened: let the user that Caddy runs as write to the directory: %w", err)
+	case codes.SQLITE_ERROR, codes.SQLITE_MISUSE:
+		return mustReopen{fmt.Errorf("the file is not as this program made it: if it stays so, move it away, and a new one is begun: %w", err)}
 	case codes.SQLITE_IOERR:
 		return fmt.Errorf("the disk cannot be read or written: make sure that it works and is not full: %w", err)
 	default:

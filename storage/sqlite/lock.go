@@ -15,6 +15,9 @@ import (
 // The lock is a file beside it that stays behind, and is free when its holder
 // ends, however that ends.
 func takeLock(path string) (*flock.Flock, error) {
+	if info, err := os.Lstat(path + ".lock"); err == nil && !info.Mode().IsRegular() {
+		return nil, fmt.Errorf("taking its lock: %s.lock is not a file: remove it, or give the store another path", path)
+	}
 	lock := flock.New(path+".lock", flock.SetFlag(os.O_CREATE|os.O_RDWR), flock.SetPermissions(0o600))
 	free, err := lock.TryLock()
 	if err != nil {

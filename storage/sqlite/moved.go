@@ -8,8 +8,6 @@ import (
 	"os"
 	"strings"
 	"time"
-
-	"github.com/caddy-proxypool/proxypool/pool"
 )
 
 // kept are the suffixes of the files that are there as long as a store is open.
@@ -34,7 +32,7 @@ func (s *Store) moved() error {
 	for i, suffix := range kept {
 		err := s.stranger(i)
 		if err != nil {
-			return fmt.Errorf("the file %s was %w while it was in use: %w", s.path+suffix, err, pool.ErrReopen)
+			return mustReopen{fmt.Errorf("the file %s was %w while it was in use", s.path+suffix, err)}
 		}
 	}
 	return nil

@@ -38,7 +38,7 @@ func open(ctx context.Context, path string, steps []string, notice func(message 
 	if errors.Is(err, errDamaged) {
 		var aside string
 		if aside, err = setAside(path, time.Now()); err == nil {
-			notice(fmt.Sprintf("the store %s was damaged: it is kept as %s, and a new one is begun", path, aside))
+			notice(wasDamaged(path, aside))
 			s, err = connect(ctx, path, steps)
 		}
 	}
@@ -46,8 +46,13 @@ func open(ctx context.Context, path string, steps []string, notice func(message 
 		_ = lock.Close()
 		return nil, err
 	}
-	s.lock = lock
+	s.lock, s.notice = lock, notice
 	return s, nil
+}
+
+// wasDamaged tells of a file that was set aside.
+func wasDamaged(path, aside string) string {
+	return fmt.Sprintf("the store %s was damaged: it is kept as %s, and a new one is begun", path, aside)
 }
 
 // prepare makes the directory, and resolves symbolic links as SQLite does, so
@@ -93,7 +98,7 @@ func connect(ctx context.Context, path string, steps []string) (s *Store, err er
 	if err := checkHeader(path); err != nil {
 		return nil, err
 	}
-	if err := inspect(ctx, path, len(steps)); err != nil {
+	if err := inspect(ctx, path, len(steps)); err != nil && !leftUndone(err) {
 		return nil, explain(err)
 	}
 	s = &Store{path: path, largeWAL: largeWAL, maxWAL: maxWAL}
@@ -146,10 +151,14 @@ func inspect(ctx context.Context, path string, known int) error {
 	case id != applicationID && (tables > 0 || id != 0):
 		return errors.New("the file belongs to another program: give the store another path")
 	case version > known:
-		return fmt.Errorf("the file is of version %d, and this program knows version %d: "+
-			"use a newer version of the program, or give this one another path", version, known)
+		return newerVersion(version, known)
 	}
 	return nil
+}
+
+func newerVersion(version, known int) error {
+	return fmt.Errorf("the file is of version %d, and this program knows version %d: "+
+		"use a newer version of the program, or give this one another path", version, known)
 }
 
 // source is what the driver opens: a file and options.

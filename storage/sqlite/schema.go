@@ -105,6 +105,9 @@ func migrate(ctx context.Context, conn *sql.Conn, steps []string) error {
 	if err != nil {
 		return err
 	}
+	if version > len(steps) {
+		return newerVersion(version, len(steps))
+	}
 	for ; version < len(steps); version++ {
 		script := fmt.Sprintf("%s; PRAGMA user_version = %d;", steps[version], version+1)
 		err := transaction(ctx, conn, func() error {
@@ -127,10 +130,12 @@ func intPragma(ctx context.Context, conn *sql.Conn, name string) (n int, err err
 // committed even if nobody waits for it any more: whether an interrupted commit
 // took place could not be known.
 func transaction(ctx context.Context, conn *sql.Conn, do func() error) error {
+	anyway := context.WithoutCancel(ctx)
 	if _, err := conn.ExecContext(ctx, "BEGIN IMMEDIATE"); err != nil {
+		// One that was interrupted may have taken place all the same.
+		_, _ = conn.ExecContext(anyway, "ROLLBACK")
 		return err
 	}
-	anyway := context.WithoutCancel(ctx)
 	err := do()
 	if err == nil {
 		_, err = conn.ExecContext(anyway, "COMMIT")

@@ -5,8 +5,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-
-	"github.com/caddy-proxypool/proxypool/pool"
 )
 
 // watch looks at what SQLite does not look at while it writes to the -wal file:
@@ -41,7 +39,7 @@ func (w *watch) spoiled(path string) error {
 		return fmt.Errorf("its header is no longer that of a store: %w", errDamaged)
 	case info.Size() < w.size:
 		// Whether it lacks anything shows when it is checked.
-		return fmt.Errorf("it was made shorter while it was in use: %w", pool.ErrReopen)
+		return mustReopen{errors.New("it was made shorter while it was in use")}
 	}
 	return nil
 }

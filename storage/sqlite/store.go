@@ -33,6 +33,8 @@ type Store struct {
 	lock  *flock.Flock
 	files []os.FileInfo // as they were when opened; see kept
 
+	notice func(message string) // told of what an admin must know
+
 	largeWAL, maxWAL int64 // the constants, but in tests
 
 	*writer
@@ -103,7 +105,10 @@ func (s *Store) Close() error {
 		cancel()
 	case s.damage.Load() != nil:
 		err = s.disconnect()
-		_, asideErr := setAside(s.path, time.Now())
+		aside, asideErr := setAside(s.path, time.Now())
+		if asideErr == nil {
+			s.notice(wasDamaged(s.path, aside))
+		}
 		err = errors.Join(err, asideErr)
 	default:
 		err = s.disconnect()

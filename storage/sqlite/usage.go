@@ -39,7 +39,8 @@ type usageReader struct {
 	tx     *sql.Tx
 	query  pool.UsageQuery
 	rows   []pool.UsageRow
-	routes []int64 // of the rows
+	routes []int64     // of the rows
+	bySpan map[int]int // where all routes are together: the rows
 }
 
 func (r *reader) readUsage(ctx context.Context, q pool.UsageQuery) ([]pool.UsageRow, error) {
@@ -142,12 +143,29 @@ func (u *usageReader) sumRoute(route int64, packed []byte) error {
 
 // add adds a row, or to the last one, if that is of the same route and span.
 func (u *usageReader) add(route int64, row pool.UsageRow) {
+	if u.query.Together {
+		u.addToSpan(row)
+		return
+	}
 	if n := len(u.rows); n > 0 && u.routes[n-1] == route && u.rows[n-1].Span == row.Span {
 		u.rows[n-1].Add(row.Usage)
 		return
 	}
 	u.rows = append(u.rows, row)
 	u.routes = append(u.routes, route)
+}
+
+// addToSpan adds a row to that of its span.
+func (u *usageReader) addToSpan(row pool.UsageRow) {
+	if i, ok := u.bySpan[row.Span]; ok {
+		u.rows[i].Add(row.Usage)
+		return
+	}
+	if u.bySpan == nil {
+		u.bySpan = make(map[int]int)
+	}
+	u.bySpan[row.Span] = len(u.rows)
+	u.rows = append(u.rows, row)
 }
 
 // name fills in what the routes are called.
