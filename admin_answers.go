@@ -20,13 +20,14 @@ type statusAnswer struct {
 
 // storeAnswer tells whether the books are written.
 type storeAnswer struct {
-	OK      bool   `json:"ok"`
-	Error   string `json:"error,omitempty"`
-	Dropped int64  `json:"dropped,omitempty"` // rows that nobody could keep
+	OK      bool    `json:"ok"`
+	Error   string  `json:"error,omitempty"`
+	Since   *string `json:"since,omitempty"`   // when the fault began
+	Dropped int64   `json:"dropped,omitempty"` // rows that nobody could keep
 }
 
 func newStoreAnswer(h books.Health) storeAnswer {
-	return storeAnswer{OK: h.OK, Error: h.Error, Dropped: h.Dropped}
+	return storeAnswer{OK: h.OK, Error: h.Error, Since: stamp(h.Since), Dropped: h.Dropped}
 }
 
 // summary counts the active proxies by status, and the disabled ones.

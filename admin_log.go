@@ -63,8 +63,10 @@ func (a *adminAPI) log(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return storeFailed(err)
 	}
-	if err := a.knownOr404(q.Pool, q.Proxy, len(found) > 0); err != nil {
-		return err
+	if len(found) == 0 {
+		if err := a.known(r.Context(), q.Pool, q.Proxy); err != nil {
+			return err
+		}
 	}
 	rows := make([]logRow, 0, len(found))
 	for i := range found {
@@ -90,8 +92,10 @@ func (a *adminAPI) events(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return storeFailed(err)
 	}
-	if err := a.knownOr404(q.Pool, q.Proxy, len(found) > 0); err != nil {
-		return err
+	if len(found) == 0 {
+		if err := a.known(r.Context(), q.Pool, q.Proxy); err != nil {
+			return err
+		}
 	}
 	rows := make([]eventRow, 0, len(found))
 	for i := range found {

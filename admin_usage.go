@@ -2,11 +2,14 @@ package proxypool
 
 import (
 	"cmp"
+	"context"
 	"errors"
 	"fmt"
+	"math"
 	"net/http"
 	"net/url"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/caddyserver/caddy/v2"
@@ -56,8 +59,10 @@ func (a *adminAPI) usage(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return storeFailed(err)
 	}
-	if err := a.knownOr404(asked.query.Pool, asked.query.Proxy, len(rows) > 0); err != nil {
-		return err
+	if len(rows) == 0 {
+		if err := a.known(r.Context(), asked.query.Pool, asked.query.Proxy); err != nil {
+			return err
+		}
 	}
 	return answerJSON(w, asked.answer(a.app, rows))
 }
@@ -111,6 +116,7 @@ func targetAsked(raw string) (string, error) {
 
 // instant reads a time, or a day in the app's time zone: its beginning or its end.
 func instant(raw string, where *time.Location, end bool) (time.Time, error) {
+	raw = strings.Replace(raw, " ", "+", 1) // of +03:30, which nobody escapes
 	if t, err := time.Parse(time.RFC3339, raw); err == nil {
 		return t.In(where), nil
 	}
@@ -135,9 +141,11 @@ func (u *usageAsked) split() error {
 		u.query.Spans = []pool.QuarterSpan{{From: pool.QuarterOf(u.from), To: after(u.to)}}
 		return nil
 	case "hour":
+		u.query.Together = true
 		next = func(t time.Time) time.Time { return hourStart(t).Add(time.Hour) }
 		key = func(t time.Time) string { return *stamp(hourStart(t)) }
 	case "day":
+		u.query.Together = true
 		next = pool.NextDay
 		key = func(t time.Time) string { return t.Format(time.DateOnly) }
 	default:
@@ -186,20 +194,18 @@ func (u *usageAsked) answer(app *App, found []pool.UsageRow) usageAnswer {
 		sums[u.key(row)] = sum
 		total.Add(row.Usage)
 	}
-	flat, flatTotal := map[string]float64{}, 0.0
+	flat := 0.0
 	for _, p := range app.proxiesOf(u.query.Pool, u.query.Proxy) {
-		flatTotal += p.CostPerMonth
-		if u.by == "proxy" {
-			flat[p.ID()] = p.CostPerMonth
-			sums[p.ID()] = sums[p.ID()] // also where nothing was used
+		flat += p.CostPerMonth
+		if u.by == "proxy" { // also where nothing was used
 			answer.add(p.ID(), sums[p.ID()], p.CostPerMonth)
 			delete(sums, p.ID())
 		}
 	}
 	for _, key := range u.order(sums) {
-		answer.add(key, sums[key], flat[key])
+		answer.add(key, sums[key], 0)
 	}
-	answer.Total = figures(total, flatTotal)
+	answer.Total = figures(total, flat)
 	return answer
 }
 
@@ -250,10 +256,20 @@ func (a *App) proxiesOf(poolName, proxy string) []*pool.Proxy {
 	return proxies
 }
 
-// knownOr404 refuses names that neither the configuration nor the books know.
-func (a *adminAPI) knownOr404(poolName, proxy string, inBooks bool) error {
+// known refuses names that neither the configuration nor the books know.
+func (a *adminAPI) known(ctx context.Context, poolName, proxy string) error {
+	if poolName == "" && proxy == "" || len(a.app.proxiesOf(poolName, proxy)) > 0 {
+		return nil
+	}
+	ever := pool.UsageQuery{
+		Pool: poolName, Proxy: proxy, Together: true,
+		Spans: []pool.QuarterSpan{{From: 0, To: math.MaxInt64}},
+	}
+	rows, err := a.app.books.Usage(ctx, ever)
 	switch {
-	case inBooks || poolName == "" && proxy == "" || len(a.app.proxiesOf(poolName, proxy)) > 0:
+	case err != nil:
+		return storeFailed(err)
+	case len(rows) > 0:
 		return nil
 	case proxy == "":
 		return notFound(fmt.Sprintf("unknown pool %q", poolName))

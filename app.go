@@ -24,6 +24,7 @@ type App struct {
 	pools    []*livePool
 	registry *registry
 	books    *books.Books
+	begun    <-chan struct{}
 	settings books.Settings
 	redact   []books.Rule
 	where    *time.Location
@@ -57,7 +58,7 @@ func (a *App) Provision(ctx caddy.Context) error {
 	if err != nil {
 		return err
 	}
-	a.registry, a.books = registry, registry.books
+	a.registry, a.books, a.begun = registry, registry.books, registry.begun
 	return a.makePools(ctx)
 }
 

@@ -171,6 +171,7 @@ type passage struct {
 // RoundTrip implements http.RoundTripper for ReverseProxy.
 func (p *passage) RoundTrip(req *http.Request) (*http.Response, error) {
 	h := p.handler
+	h.app.begin(req.Context())
 	resp, err := h.forward.Forward(req, h.target(), &p.trace)
 	if err != nil {
 		return nil, err

@@ -4,6 +4,7 @@ import (
 	"context"
 	"slices"
 	"sync"
+	"time"
 
 	"github.com/caddyserver/caddy/v2"
 
@@ -22,6 +23,8 @@ const statesKey = "proxy_pool"
 type registry struct {
 	mu         sync.Mutex
 	books      *books.Books
+	begun      chan struct{} // closed once the first configuration has started
+	beginOnce  sync.Once
 	pools      map[string]*pool.State
 	running    []*App // configurations that were started, the newest last
 	trusts     []knownTrust
@@ -34,7 +37,7 @@ const maxPoolStates = 256
 // acquireRegistry counts one more user of the registry; each must release it.
 func acquireRegistry() (*registry, error) {
 	value, _, err := states.LoadOrNew(statesKey, func() (caddy.Destructor, error) {
-		r := &registry{pools: make(map[string]*pool.State)}
+		r := &registry{pools: make(map[string]*pool.State), begun: make(chan struct{})}
 		r.books = books.New(r)
 		return r, nil
 	})
@@ -69,6 +72,28 @@ func (r *registry) started(a *App) {
 	r.mu.Unlock()
 	r.books.Follow(context.Background(), a.settings) // waits for some seconds at most
 	a.adopt()
+	r.beginOnce.Do(func() { close(r.begun) })
+}
+
+// beginWithin is how long a request waits at most for what a store knows.
+const beginWithin = 5 * time.Second
+
+// begin waits until the process knows what it knew before: the servers may start
+// before the app does, and a request must not go through a proxy that is
+// disabled, or whose budget is spent.
+func (a *App) begin(ctx context.Context) {
+	select {
+	case <-a.begun:
+		return
+	default:
+	}
+	timer := time.NewTimer(beginWithin)
+	defer timer.Stop()
+	select {
+	case <-a.begun:
+	case <-timer.C:
+	case <-ctx.Done():
+	}
 }
 
 // stopped takes a configuration out. Where it was the newest, one before it

@@ -108,6 +108,7 @@ func (t *Transport) RoundTrip(req *http.Request) (*http.Response, error) {
 	out.Header = req.Header.Clone()
 	removeTraces(out.Header)
 	e := &errand{app: t.app, req: req, start: time.Now()}
+	t.app.begin(req.Context())
 	resp, err := t.forward.Forward(&out, t.pool.target(&url, t.trust), &e.trace)
 	if repl, ok := req.Context().Value(caddy.ReplacerCtxKey).(*caddy.Replacer); ok {
 		for _, name := range placeholderNames {

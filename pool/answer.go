@@ -30,6 +30,15 @@ type answerBody struct {
 	attempt *attempt
 	cancel  context.CancelCauseFunc
 	ended   bool
+	dropped bool // by us: it is not for the client
+}
+
+// drop closes an answer that the client does not get.
+func drop(resp *http.Response) {
+	if b, ok := resp.Body.(*answerBody); ok {
+		b.dropped = true
+	}
+	_ = resp.Body.Close()
 }
 
 func (b *answerBody) Read(p []byte) (int, error) {
@@ -61,6 +70,9 @@ func (b *answerBody) end(err error) {
 		a.conn.keepOrClose()
 	case errors.Is(err, errClosed), a.req.Context().Err() != nil:
 		// The client has had enough; until then the route delivered.
+		if !b.dropped {
+			a.trace.Err = reasonClientGone
+		}
 		a.proxy.routeSucceeded(a.route)
 		a.conn.endUnread()
 	case a.proxy.State.overdrawn():

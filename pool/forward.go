@@ -322,7 +322,7 @@ func (a *attempt) judge(resp *http.Response) error {
 // proxyAnswered is a failure that the proxy told of itself in the place of an
 // answer, on an http target.
 func (a *attempt) proxyAnswered(resp *http.Response) error {
-	_ = resp.Body.Close()
+	drop(resp)
 	reason, proxyFault := proxyAnswerReason(resp)
 	a.route.countAttempt(true)
 	a.step(a.proxy, reason)
@@ -369,7 +369,7 @@ func (x *exchange) giveUp(err error) (*http.Response, error) {
 // settle lets go of what was only needed to try again.
 func (x *exchange) settle() {
 	for _, h := range x.held {
-		_ = h.resp.Body.Close()
+		drop(h.resp)
 	}
 	x.held = nil
 	if x.body != nil {

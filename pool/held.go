@@ -28,7 +28,7 @@ func (a *attempt) holdIfBlocked(resp *http.Response) error {
 			return a.ownAnswer()
 		}
 		if n := len(a.held); n > 0 {
-			_ = a.held[n-1].resp.Body.Close() // only the last is of use
+			drop(a.held[n-1].resp) // only the last is of use
 		}
 		now := time.Now()
 		a.held = append(a.held, &heldAnswer{
@@ -45,7 +45,7 @@ func (a *attempt) holdIfBlocked(resp *http.Response) error {
 // that could be asked got one. Nobody is blocked for it.
 func (a *attempt) ownAnswer() error {
 	for _, h := range a.held {
-		_ = h.resp.Body.Close()
+		drop(h.resp)
 	}
 	a.held = nil
 	return nil

@@ -1,6 +1,7 @@
 package pool
 
 import (
+	"regexp"
 	"testing"
 	"time"
 
@@ -55,9 +56,48 @@ func TestLacks(t *testing.T) {
 		if err := w.Restore("third", b.Records); err != nil {
 			t.Fatal(err)
 		}
-		lacks(false, "fourth")
+		lacks(true, "fourth")
 		w.reload(func(c *Config) { c.Proxies = append(c.Proxies, ProxyConfig{Name: "C", MaxFailures: 3, Identity: "C"}) })
 		lacks(true, "third")
+	})
+}
+
+// TestAnotherStore: a file that was moved holds what the process knows already,
+// and another one has a history of its own, which is not to be written over.
+func TestAnotherStore(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		was := newWorld(t, named("A"), nil)
+		was.get()
+		was.spend("A", 1<<20)
+		records := was.collect().Records
+		before := records[0].Total
+		if before.Requests == 0 {
+			t.Fatal("nothing was counted")
+		}
+		w := newWorld(t, named("A"), nil)
+		restore := func(store string, records []Record) Usage {
+			if err := w.Restore(store, records); err != nil {
+				t.Fatal(err)
+			}
+			return w.proxy("A").State.ledger.totals()
+		}
+		if diff := cmp.Diff(before, restore("first", records)); diff != "" {
+			t.Errorf("the first (-want +got):\n%s", diff)
+		}
+		if diff := cmp.Diff(before, restore("moved", records)); diff != "" {
+			t.Errorf("a file that was moved (-want +got):\n%s", diff)
+		}
+		for i := range records {
+			records[i].State = regexp.MustCompile(`"lineage":"[^"]*"`).ReplaceAll(records[i].State, []byte(`"lineage":"other"`))
+		}
+		twice := before
+		twice.Add(before)
+		if diff := cmp.Diff(twice, restore("foreign", records)); diff != "" {
+			t.Errorf("a file of its own (-want +got):\n%s", diff)
+		}
+		if diff := cmp.Diff(twice, restore("foreign", records)); diff != "" {
+			t.Errorf("the same again (-want +got):\n%s", diff)
+		}
 	})
 }
 

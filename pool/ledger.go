@@ -186,10 +186,12 @@ func (l *ledger) today(now time.Time) date {
 // forgetDays lets go of the days that are the furthest from today where there
 // are too many. They may lie ahead: clocks are put right.
 func (l *ledger) forgetDays(today date) {
-	for len(l.days) > maxDays {
-		delete(l.days, slices.MaxFunc(slices.Collect(maps.Keys(l.days)), func(a, b date) int {
-			return a.daysFrom(today) - b.daysFrom(today)
-		}))
+	if len(l.days) <= maxDays {
+		return
+	}
+	nearest := slices.SortedFunc(maps.Keys(l.days), func(a, b date) int { return a.daysFrom(today) - b.daysFrom(today) })
+	for _, day := range nearest[maxDays:] {
+		delete(l.days, day)
 	}
 }
 

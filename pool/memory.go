@@ -11,6 +11,7 @@ import (
 // nanoseconds, 0 for never. There is nothing in it of how the proxy logs in.
 type memory struct {
 	Address string `json:"address"` // health is of use only where it is the same
+	Lineage string `json:"lineage"` // the same in all stores that continue one another
 
 	Disabled bool   `json:"disabled,omitempty"`
 	Down     bool   `json:"down,omitempty"`

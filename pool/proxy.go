@@ -3,6 +3,8 @@ package pool
 import (
 	"context"
 	"crypto/tls"
+	"math/rand/v2"
+	"strconv"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -118,6 +120,7 @@ type ProxyState struct {
 	base       totals                 // what reset-stats left out
 	reset      bool                   // since the process began
 	restored   bool                   // what a store knew of it was taken over
+	lineage    string                 // of what is counted; a store that was copied has the same
 	recalled   map[targetName]trouble // routes that were in trouble before a restart
 	asked      []string               // the stores that were asked for a record
 	steered    bool                   // an admin said whether it is disabled
@@ -134,6 +137,7 @@ func newProxyState(now time.Time) *ProxyState {
 	s := &ProxyState{
 		status: StatusHealthy, since: now, upSince: now, wasUsable: true,
 		troubled: make(map[*Route]struct{}),
+		lineage:  strconv.FormatUint(rand.Uint64(), 36),
 	}
 	s.ledger = newLedger(&s.gate, &s.changed)
 	return s

@@ -37,7 +37,7 @@ func (s *ProxyState) record(pool, proxy string) (Record, []UsageCell) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	m := memory{
-		Address:  s.address,
+		Address: s.address, Lineage: s.lineage,
 		Disabled: s.gateHas(gateDisabled), Down: s.gateHas(gateDown), Held: s.gateHas(gateHeld),
 		Status: s.status, Since: s.since.UnixNano(), Reason: s.reason,
 		Failures: s.failures.Load(), LastError: s.lastError, Passes: s.passes,

@@ -1,6 +1,7 @@
 package pool
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -18,13 +19,14 @@ func (pl *Pool) Lacks(storeID string) bool {
 func (s *ProxyState) lacks(storeID string) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return !s.restored && !slices.Contains(s.asked, storeID)
+	return !slices.Contains(s.asked, storeID)
 }
 
 // Restore takes over what a store knows of the pool's proxies. Counters are
 // added to what was counted since the process began; health counts only where
-// nothing is known yet, and only where the proxy is reached as it was. A proxy
-// that took over a record takes no other: what the process knows has it all.
+// nothing is known yet, and only where the proxy is reached as it was. Of a
+// store that is asked after another one, the counters are added unless they are
+// the same ones: of a file that was moved, what the process knows has them all.
 //
 // An error tells of records that could not be read; the others are restored.
 func (pl *Pool) Restore(storeID string, records []Record) error {
@@ -60,14 +62,18 @@ func (p *Proxy) restore(storeID string, r *Record) error {
 		// without an address is of no use to the next process.
 		s.address = p.Address
 	}
-	if r != nil && !s.restored {
-		s.restored = true
+	switch {
+	case r == nil:
+	case !s.restored:
+		s.restored, s.lineage = true, cmp.Or(m.Lineage, s.lineage)
 		fresh := err == nil && s.unused() && m.Address == p.Address
 		s.takeOver(r.Total.within(mostStored()), &m)
 		if fresh {
 			m.mend(p, now)
 			s.recover(&m, now)
 		}
+	case err == nil && m.Lineage != s.lineage:
+		s.takeOver(r.Total.within(mostStored()), &m)
 	}
 	recalled := len(s.recalled) > 0
 	p.settle(now, "")
