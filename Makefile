@@ -52,7 +52,7 @@ quick: ## Run all tests without the race detector
 	go test $(TESTFLAGS) ./...
 
 .PHONY: soak
-soak: ## Run the long rounds of the end-to-end tests, three times over: about six minutes
+soak: ## Run the long rounds of the end-to-end tests, three times over, about five minutes
 	SOAK=1 go test -v -count=3 -timeout 30m $(TESTFLAGS) ./e2e
 
 .PHONY: fuzz

@@ -48,7 +48,9 @@ func TestKill(t *testing.T) {
 // crash puts load on a process, kills it, and holds its successor to the books.
 func (c *crashes) crash(p *process) *process {
 	before, began, seen := c.read(p), c.line.now(), c.seen()
-	l := put(c.t, p.url, 16, 0)
+	// Under full load the log fills so quickly that it is written all the time.
+	pause := time.Duration(c.round%2) * 20 * time.Millisecond
+	l := put(c.t, p.url, 16, pause)
 	s := c.steer(p)
 	how := c.live(p)
 	killed := time.Now()
@@ -76,8 +78,8 @@ func (c *crashes) crash(p *process) *process {
 // live lets the process live for a while, and begin something in the midst of
 // which it is killed.
 func (c *crashes) live(p *process) (how string) {
-	<-time.After(200*time.Millisecond + time.Duration(c.rng.Int64N(int64(1600*time.Millisecond))))
-	switch c.rng.IntN(4) {
+	<-time.After(200*time.Millisecond + time.Duration(c.rng.Int64N(int64(2*time.Second))))
+	switch c.rng.IntN(6) {
 	case 0:
 		go p.reload(p.setup)
 		how = "while it reloads"
