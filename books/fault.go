@@ -18,14 +18,19 @@ func (w *writer) judge(err error) {
 		w.pause = min(max(2*w.pause, shortest), longest)
 		w.retryAt = now.Add(w.pause)
 	}
-	began := err != nil && before == nil
-	if began {
+	if err != nil && before == nil {
 		w.failedAt = now
+	}
+	// Another fault than the one that was told is news, but not each time where
+	// two take turns.
+	news := err != nil && (before == nil || err.Error() != w.failedTold && now.Sub(w.failedToldAt) >= tellFaultEvery)
+	if news {
+		w.failedTold, w.failedToldAt = err.Error(), now
 	}
 	w.setFault(err, w.wall())
 	hooks := &w.settings.Hooks
 	switch {
-	case began && hooks.Failed != nil:
+	case news && hooks.Failed != nil:
 		hooks.Failed(err)
 	case err == nil && before != nil && hooks.Recovered != nil:
 		hooks.Recovered(now.Sub(w.failedAt))

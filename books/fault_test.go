@@ -329,3 +329,21 @@ func TestAnErrorOfClosingIsTold(t *testing.T) {
 		w.equal("told", w.told.all(), []string{"noticed: closing the store: " + errDisk.Error()})
 	})
 }
+
+func TestAnotherFaultIsNews(t *testing.T) {
+	bubble(t, func(t *world) {
+		t.follow()
+		other := errors.New("the file is locked")
+		fail := func(err error) { t.file.be(func(f *file) { f.writeFault = err }) }
+		fail(errDisk)
+		t.subject.use("t:443", 1)
+		t.pass(10 * time.Second)
+		fail(other)
+		t.pass(30 * time.Second)
+		t.equal("told within a minute", len(t.told.all()), 1)
+		t.pass(time.Minute)
+		t.equal("told after a minute", t.told.all(), []string{
+			"failed: " + errDisk.Error(), "failed: " + other.Error(),
+		})
+	})
+}

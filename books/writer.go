@@ -22,6 +22,7 @@ const (
 	minOpenPause, maxOpenPause   = time.Second, 30 * time.Second
 
 	tellDroppedEvery = time.Minute
+	tellFaultEvery   = time.Minute
 )
 
 // writer is the goroutine that writes. What is here belongs to it alone.
@@ -35,11 +36,13 @@ type writer struct {
 	prune    pruning
 	notices  int // so far
 
-	started  time.Time     // with the monotonic time
-	failing  error         // how the last attempt ended
-	failedAt time.Time     // when the fault began
-	pause    time.Duration // after it, and until when
-	retryAt  time.Time
+	started      time.Time // with the monotonic time
+	failing      error     // how the last attempt ended
+	failedAt     time.Time // when the fault began
+	failedTold   string    // what was told of it last, and when
+	failedToldAt time.Time
+	pause        time.Duration // after it, and until when
+	retryAt      time.Time
 
 	droppedTold int64
 	toldAt      time.Time
