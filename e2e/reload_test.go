@@ -11,45 +11,68 @@ func TestReload(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, 2, 2, 12)
 	p := start(t, w.setup())
-	l := put(t, p.url, 16, 5*time.Millisecond)
-	l.patient.Store(true)
 	reloads := 10
 	if soaking() {
 		reloads = 100
 	}
-	bill := p.usage()
 	for n := range reloads {
-		eventually(t, "more is answered", 10*time.Second, func() bool { return l.answered.Load() > int64(100*(n+1)) })
-		before := p.usage()
-		for i := range w.proxies {
-			w.costsAt(i, before[id(i)].minus(bill[id(i)]), w.prices[i], 2)
-		}
-		old := w.prices
+		price := w.prices[0]
 		if n%2 == 1 {
-			price := 2 + float64(n%7) // up and down again
-			w.prices = []float64{price, price, 12 + price}
+			price = 2 + float64(n%7) // up and down
 		}
-		if err := p.reload(w.setup()); err != nil {
-			t.Fatal(err)
+		before := p.usage()
+		l := put(t, p.url, 16, 5*time.Millisecond)
+		l.patient.Store(true)
+		eventually(t, "some are answered", 10*time.Second, func() bool { return l.answered.Load() > 100 })
+		if n%4 == 1 {
+			l.mustSucceed(t) // so that all of it went at the old price
 		}
-		bill = p.usage()
-		for i := range w.proxies {
-			grown := bill[id(i)].minus(before[id(i)])
-			least, most := cost(grown.bytes(), min(old[i], w.prices[i])), cost(grown.bytes(), max(old[i], w.prices[i]))
-			if float64(grown.Cost) < least-2 || float64(grown.Cost) > most+2 {
-				t.Errorf("%s: over a reload %d bytes cost %d, want from %.0f to %.0f", id(i), grown.bytes(), grown.Cost, least, most)
-			}
+		w.reprice(t, p, before, price)
+		if n%4 != 1 {
+			eventually(t, "more are answered", 10*time.Second, func() bool { return l.answered.Load() > 200 })
+			l.mustSucceed(t)
 		}
 	}
-	l.mustSucceed(t)
 	last := p.usage()
 	p.stop()
 	w.quiet()
-	next := start(t, w.setup())
-	after := w.read(next)
+	after := w.read(start(t, w.setup()))
 	w.exact(after, 0)
 	for i := range w.proxies {
 		// Connections say goodbye when they are closed.
 		w.costsAt(i, after.proxies[id(i)].minus(last[id(i)]), w.prices[i], 2)
+	}
+}
+
+// reprice reloads with other prices. What was used before that costs no more and
+// no less than it cost; and what is used from then on costs what it is to cost.
+func (w *world) reprice(t *testing.T, p *process, before map[string]used, price float64) {
+	t.Helper()
+	old, seen := w.prices, w.seen()
+	w.prices = []float64{price, price, 10 + price}
+	if err := p.reload(w.setup()); err != nil {
+		t.Fatal(err)
+	}
+	bill := p.usage()
+	now := w.seen()
+	for i := range w.proxies {
+		grown := bill[id(i)].minus(before[id(i)])
+		// As much may have gone at the new price as went since it was asked for.
+		since := now[id(i)].minus(seen[id(i)]).bytes()
+		low, high := cost(grown.bytes(), old[i]), cost(grown.bytes(), old[i])
+		change := cost(since, w.prices[i]-old[i])
+		if change < 0 {
+			low += change
+		} else {
+			high += change
+		}
+		if c := float64(grown.Cost); c < low-2 || c > high+2 {
+			t.Errorf("%s: %d bytes cost %d, %d of them at a price of %g in place of %g: want from %.0f to %.0f",
+				id(i), grown.bytes(), grown.Cost, since, w.prices[i], old[i], low, high)
+		}
+	}
+	more := p.usage()
+	for i := range w.proxies {
+		w.costsAt(i, more[id(i)].minus(bill[id(i)]), w.prices[i], 2)
 	}
 }
