@@ -16,13 +16,13 @@ import (
 
 // errDamaged is what the error of a damaged file wraps. It is one of those on
 // which the store must be opened again.
-var errDamaged error = mustReopen{errors.New("the file is damaged")}
+var errDamaged error = reopenError{errors.New("the file is damaged")}
 
-// mustReopen makes of an error one on which the store must be opened again.
-type mustReopen struct{ error }
+// reopenError makes of an error one on which the store must be opened again.
+type reopenError struct{ error }
 
-func (e mustReopen) Unwrap() error      { return e.error }
-func (mustReopen) Is(target error) bool { return target == pool.ErrReopen } //nolint:errorlint // it is a sentinel
+func (e reopenError) Unwrap() error      { return e.error }
+func (reopenError) Is(target error) bool { return target == pool.ErrReopen }
 
 // leftUndone reports whether the file cannot be read before somebody who may
 // write has undone what a process left half done: it ended while the file was
@@ -39,7 +39,7 @@ func explain(err error) error {
 	case err == nil || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded):
 		return err
 	case errors.Is(err, sql.ErrConnDone):
-		return mustReopen{err}
+		return reopenError{err}
 	case !errors.As(err, &fault):
 		return withAdvice(err)
 	}
@@ -55,7 +55,7 @@ func explain(err error) error {
 	case codes.SQLITE_CANTOPEN:
 		return fmt.Errorf("a file cannot be opened: let the user that Caddy runs as write to the directory: %w", err)
 	case codes.SQLITE_ERROR, codes.SQLITE_MISUSE:
-		return mustReopen{fmt.Errorf("the file is not as this program made it: if it stays so, move it away, and a new one is begun: %w", err)}
+		return reopenError{fmt.Errorf("the file is not as this program made it: if it stays so, move it away, and a new one is begun: %w", err)}
 	case codes.SQLITE_IOERR:
 		return fmt.Errorf("the disk cannot be read or written: make sure that it works and is not full: %w", err)
 	default:

@@ -5,66 +5,10 @@ import (
 	"database/sql"
 	"encoding/json"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/caddy-proxypool/proxypool/pool"
 )
-
-// logSizes are how many rows are written with one statement, which costs less
-// than many statements.
-var logSizes = []int{100, 10, 1}
-
-// logColumns is how many values a row of the log has, without the ID.
-const logColumns = 13
-
-// insertLog is the statement for so many rows.
-func insertLog(rows int) string {
-	row := "(NULL" + strings.Repeat(", ?", logColumns) + ")"
-	return "INSERT INTO log VALUES " + row + strings.Repeat(", "+row, rows-1)
-}
-
-func (w *writer) writeLog(ctx context.Context, b *pool.Batch) error {
-	rows := b.Log
-	args := make([]any, 0, logColumns*logSizes[0])
-	for i, size := range logSizes {
-		for ; len(rows) >= size; rows = rows[size:] {
-			args = args[:0]
-			for j := range rows[:size] {
-				var err error
-				if args, err = w.appendLog(ctx, args, &rows[j]); err != nil {
-					return err
-				}
-			}
-			if _, err := w.addLog[i].ExecContext(ctx, args...); err != nil {
-				return err
-			}
-		}
-	}
-	return nil
-}
-
-// appendLog appends the values of a row.
-func (w *writer) appendLog(ctx context.Context, args []any, r *pool.LogRow) ([]any, error) {
-	proxy, err := w.names.proxy(ctx, r.Pool, r.Proxy)
-	if err != nil {
-		return nil, err
-	}
-	target, err := w.names.target(ctx, r.Target, pool.QuarterOf(r.Time))
-	if err != nil {
-		return nil, err
-	}
-	var trail any
-	if r.Trail != usualTrail(r.Proxy) {
-		trail = r.Trail
-	}
-	var success int64
-	if r.Success {
-		success = 1
-	}
-	return append(args, r.Time.UnixMilli(), proxy, target, r.Method, r.Path, success, int64(r.Status),
-		r.Duration.Milliseconds(), r.BytesIn, r.BytesOut, int64(r.Attempts), trail, r.Error), nil
-}
 
 // usualTrail is the trail of a request whose first attempt went well.
 func usualTrail(proxy string) string { return proxy + ":ok" }

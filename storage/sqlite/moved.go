@@ -32,7 +32,7 @@ func (s *Store) moved() error {
 	for i, suffix := range kept {
 		err := s.stranger(i)
 		if err != nil {
-			return mustReopen{fmt.Errorf("the file %s was %w while it was in use", s.path+suffix, err)}
+			return reopenError{fmt.Errorf("the file %s was %w while it was in use", s.path+suffix, err)}
 		}
 	}
 	return nil

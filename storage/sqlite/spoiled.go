@@ -39,7 +39,7 @@ func (w *watch) spoiled(path string) error {
 		return fmt.Errorf("its header is no longer that of a store: %w", errDamaged)
 	case info.Size() < w.size:
 		// Whether it lacks anything shows when it is checked.
-		return mustReopen{errors.New("it was made shorter while it was in use")}
+		return reopenError{errors.New("it was made shorter while it was in use")}
 	}
 	return nil
 }

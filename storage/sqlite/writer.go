@@ -3,6 +3,7 @@ package sqlite
 import (
 	"context"
 	"database/sql"
+	"database/sql/driver"
 	"errors"
 	"fmt"
 	"os"
@@ -22,7 +23,8 @@ type writer struct {
 	lastBatch, setBatch         *sql.Stmt
 	setRecord, addUsage         *sql.Stmt
 	addEvent, addAlert, deliver *sql.Stmt
-	addLog                      []*sql.Stmt // as in logSizes
+	addLog                      []logInsert
+	values                      []driver.NamedValue // of a statement of addLog
 }
 
 // errKnown is what a batch that was written already ends with.
@@ -62,7 +64,6 @@ func (w *writer) prepare(ctx context.Context, path string, steps []string) (err 
 	if err := migrate(ctx, w.conn, steps); err != nil {
 		return err
 	}
-	addLog := make([]*sql.Stmt, len(logSizes))
 	list := []statement{
 		{&w.lastBatch, "SELECT id FROM batch"},
 		{&w.setBatch, "INSERT INTO batch VALUES (1, ?) ON CONFLICT DO UPDATE SET id = excluded.id"},
@@ -75,12 +76,11 @@ func (w *writer) prepare(ctx context.Context, path string, steps []string) (err 
 		{&w.addAlert, "INSERT INTO alert VALUES (NULL, ?, ?, ?)"},
 		{&w.deliver, "DELETE FROM alert WHERE id = ?"},
 	}
-	for i, size := range logSizes {
-		list = append(list, statement{&addLog[i], insertLog(size)})
-	}
 	w.names = newNames()
-	w.addLog = addLog
-	w.statements, err = prepareAll(ctx, w.conn, append(list, w.names.list()...))
+	if w.statements, err = prepareAll(ctx, w.conn, append(list, w.names.list()...)); err != nil {
+		return err
+	}
+	w.addLog, err = prepareLog(ctx, w.conn)
 	return err
 }
 
@@ -234,7 +234,7 @@ func (w *writer) restartWAL(ctx context.Context) error {
 
 // close closes the connection. The -wal file is written to the file and removed.
 func (w *writer) close() error {
-	var errs []error
+	errs := []error{w.closeLog()}
 	for _, stmt := range w.statements {
 		errs = append(errs, stmt.Close())
 	}
