@@ -179,11 +179,12 @@ func TestUsageByQuery(t *testing.T) {
 			query pool.UsageQuery
 			want  []pool.UsageRow
 		}{
-			"all":    {pool.UsageQuery{Spans: span}, []pool.UsageRow{row(0, "a", "p", "t", 2), row(0, "a", "p", "u", 1), row(0, "a", "q", "t", 1), row(1, "b", "p", "t", 1)}},
-			"pool":   {pool.UsageQuery{Pool: "b", Spans: span}, []pool.UsageRow{row(1, "b", "p", "t", 1)}},
-			"proxy":  {pool.UsageQuery{Proxy: "q", Spans: span}, []pool.UsageRow{row(0, "a", "q", "t", 1)}},
-			"target": {pool.UsageQuery{Target: "u", Spans: span}, []pool.UsageRow{row(0, "a", "p", "u", 1)}},
-			"none":   {pool.UsageQuery{Target: "v", Spans: span}, nil},
+			"all":      {pool.UsageQuery{Spans: span}, []pool.UsageRow{row(0, "a", "p", "t", 2), row(0, "a", "p", "u", 1), row(0, "a", "q", "t", 1), row(1, "b", "p", "t", 1)}},
+			"pool":     {pool.UsageQuery{Pool: "b", Spans: span}, []pool.UsageRow{row(1, "b", "p", "t", 1)}},
+			"proxy":    {pool.UsageQuery{Proxy: "q", Spans: span}, []pool.UsageRow{row(0, "a", "q", "t", 1)}},
+			"target":   {pool.UsageQuery{Target: "u", Spans: span}, []pool.UsageRow{row(0, "a", "p", "u", 1)}},
+			"none":     {pool.UsageQuery{Target: "v", Spans: span}, nil},
+			"together": {pool.UsageQuery{Pool: "a", Together: true, Spans: span}, []pool.UsageRow{row(0, "", "", "", 4)}},
 		} {
 			got, err := w.Usage(context.Background(), c.query)
 			if err != nil {

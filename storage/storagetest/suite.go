@@ -36,6 +36,7 @@ func (s Suite) Run(t *testing.T) {
 		{"usage filters", testUsageFilters},
 		{"usage spans", testUsageSpans},
 		{"usage of many routes", testUsageManyRoutes},
+		{"usage together", testUsageTogether},
 		{"usage extremes", testUsageExtremes},
 		{"log", testLog},
 		{"log filters", testLogFilters},

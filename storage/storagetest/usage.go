@@ -126,6 +126,32 @@ func testUsageManyRoutes(t *testing.T, b *bed) {
 	}
 }
 
+// testUsageTogether asks for the sums of all routes, in few spans and in many.
+func testUsageTogether(t *testing.T, b *bed) {
+	var cells []pool.UsageCell
+	for q := range 300 {
+		cells = append(cells, cell("one", "a:443", q, 1), cell("one", "b:443", q, 2), cell("two", "a:443", q, 4))
+	}
+	b.write(pool.Batch{Usage: cells})
+	for _, length := range []int{100, 2} {
+		q := pool.UsageQuery{Target: "a:443", Together: true}
+		var want []pool.UsageRow
+		for from := 0; from < 300; from += length {
+			q.Spans = append(q.Spans, pool.QuarterSpan{From: quarter(from), To: quarter(from + length)})
+			row := pool.UsageRow{Span: from / length}
+			for range length {
+				row.Add(sum(1, 4))
+			}
+			want = append(want, row)
+		}
+		equal(t, fmt.Sprintf("spans of %d", length), b.usage(q), want)
+	}
+	unknown := pool.UsageQuery{Proxy: "three", Together: true, Spans: []pool.QuarterSpan{{From: 0, To: math.MaxInt64}}}
+	if rows := b.usage(unknown); len(rows) != 0 {
+		t.Errorf("rows of a proxy that nobody used: %v", rows)
+	}
+}
+
 func testUsageExtremes(t *testing.T, b *bed) {
 	large := pool.Usage{Requests: 1 << 40, Failed: 1 << 39, BytesIn: math.MaxInt64 / 2, BytesOut: math.MaxInt64 / 2, Cost: math.MaxInt64 / 4, Saved: -(1 << 50)}
 	c := cell("one", "a:443", 0, 0)
