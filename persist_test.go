@@ -157,6 +157,9 @@ func TestProxyComesBack(t *testing.T) {
 	if rows := s.usage("?proxy=Good").Rows; len(rows) != 1 || rows[0]["requests"].(float64) == 0 {
 		t.Errorf("usage of one that left: %v", rows)
 	}
+	if rows := s.log("?proxy=Good&before=1"); len(rows) != 0 {
+		t.Errorf("rows before the first: %v", rows)
+	}
 	s.load(all, s.sites)
 	after := s.row("Good")
 	if after.TotalRequests != before.TotalRequests || after.EstimatedCost < before.EstimatedCost || after.Budget.Used < before.Budget.Used {

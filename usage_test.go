@@ -242,3 +242,26 @@ func column(rows []map[string]any, key string) []any {
 	}
 	return values
 }
+
+// TestClientThatLeaves: an answer that did not come to its end is no success,
+// and nobody's failure.
+func TestClientThatLeaves(t *testing.T) {
+	origin := sends(t, 50<<20)
+	s := serve(t, "usage_log on\n"+onePool(t, "", proxytest.NewProxy(t, proxytest.ProxyConfig{})), reverse(origin.URL(), ""))
+	resp, err := client(t).Get(s.url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = resp.Body.Close()
+	var rows []map[string]any
+	eventually(t, "a row in the log", func() bool {
+		rows = s.log("")
+		return len(rows) > 0
+	})
+	if row := rows[0]; row["success"] != false || row["error"] != "client_gone" || row["status"] != 200. {
+		t.Errorf("row %v", row)
+	}
+	if row := s.row("P1"); row.FailedRequests != 0 || row.FailureCount != 0 || len(row.FailingFor) != 0 {
+		t.Errorf("somebody was blamed: %+v", row)
+	}
+}
