@@ -1,0 +1,11 @@
+// Package alert tells the admin what happens: it decides what is worth a
+// message, keeps each message until it was delivered, and says it in the
+// admin's language.
+//
+// The rules (rules.go, topic.go, burst.go) are plain Go on what the pools emit.
+// What they find goes into the outbox (outbox.go), which is stored before
+// anything is sent, and from there, in order, to each destination (sender.go).
+// How a message reaches a destination is for the notifiers, in the packages
+// below this one. Nothing here knows of pools, stores or Caddy: the root of the
+// module brings them together.
+package alert
