@@ -90,20 +90,13 @@ func (a *adminAPI) status(w http.ResponseWriter, r *http.Request) error {
 	answer := statusAnswer{Proxies: []statusRow{}, Store: newStoreAnswer(a.app.books.Health()), Timestamp: *stamp(time.Now())}
 	var cost pool.Money
 	for _, p := range pools {
-		failing, checked := 0, 0
 		for _, proxy := range p.Proxies() {
 			row := proxy.Snapshot()
 			answer.Summary.count(&row)
 			answer.Proxies = append(answer.Proxies, newStatusRow(p.Name, &row))
 			cost += row.Cost
-			if row.CheckFailing {
-				failing++
-			}
-			if row.Active && row.Status != pool.StatusDown {
-				checked++
-			}
 		}
-		if failing > 0 && failing == checked {
+		if p.ChecksFailing() {
 			answer.Warnings = append(answer.Warnings,
 				fmt.Sprintf("pool %s: health checks fail through every proxy while traffic flows; look at the check URLs", p.Name))
 		}

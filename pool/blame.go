@@ -52,7 +52,7 @@ const (
 func (p *Proxy) blameConnect(c *connect, err error) {
 	var fault Fault
 	switch {
-	case errors.Is(err, context.Canceled):
+	case errors.Is(err, context.Canceled), c.route.target.key.Quiet:
 	case errors.As(err, &fault) && fault.ProxyFault():
 		p.blame(c.start, fault.FailureReason())
 	default:

@@ -62,7 +62,9 @@ func (p *Proxy) connect(r *Route, o *Options, http1, asProbe bool, wake chan<- s
 		r.joined = c
 	}
 	r.pending.add(&c.pending, c.start)
-	p.State.unready.add(&c.unready, c.start)
+	if !r.target.key.Quiet {
+		p.State.unready.add(&c.unready, c.start)
+	}
 	p.pool.state.run(c)
 	go c.run(ctx)
 	return c
@@ -102,7 +104,7 @@ func (c *connect) stood(raw Conn) *standing {
 		p.State.connectTime.observe(now.Sub(c.start))
 		// To an http target only the proxy was dialled, which proves neither that
 		// it works nor that the target can be reached.
-		if r.target.Scheme == "https" {
+		if r.target.Scheme == "https" && !r.target.key.Quiet {
 			p.State.failures.Store(0)
 			if r.failing.Load() {
 				p.routeSucceeded(r) // a probe has passed

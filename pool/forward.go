@@ -310,10 +310,12 @@ func (a *attempt) judge(resp *http.Response) error {
 		return a.proxyAnswered(resp)
 	}
 	a.route.countAttempt(false)
-	a.proxy.succeeded(time.Now())
-	if err := a.holdIfBlocked(resp); err != nil {
-		a.step(a.proxy, reasonBlocked)
-		return err
+	if !a.target.key.Quiet {
+		a.proxy.succeeded(time.Now())
+		if err := a.holdIfBlocked(resp); err != nil {
+			a.step(a.proxy, reasonBlocked)
+			return err
+		}
 	}
 	a.step(a.proxy, reasonOK)
 	return nil
@@ -326,9 +328,11 @@ func (a *attempt) proxyAnswered(resp *http.Response) error {
 	reason, proxyFault := proxyAnswerReason(resp)
 	a.route.countAttempt(true)
 	a.step(a.proxy, reason)
-	if proxyFault {
+	switch {
+	case a.target.key.Quiet:
+	case proxyFault:
 		a.proxy.blame(a.start, reason)
-	} else {
+	default:
 		a.proxy.blameRoute(a.route, a.start, reason)
 	}
 	a.fault = &answerError{reason: reason, status: resp.StatusCode}

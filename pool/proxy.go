@@ -237,6 +237,7 @@ type Target struct {
 	used    atomic.Int64 // when it was made, or a check last asked for it
 	evicted atomic.Bool
 	h2      atomic.Bool  // it was seen to speak HTTP/2
+	doubted atomic.Bool  // some route to it was failing when last looked at
 	lastTry atomic.Int64 // when one was last tried although all routes fail
 	routes  sync.Map     // *ProxyState to *Route
 
@@ -245,4 +246,11 @@ type Target struct {
 
 // TargetKey tells targets apart: also two with one address that are trusted
 // in different ways.
-type TargetKey struct{ Scheme, Addr, Trust string }
+type TargetKey struct {
+	Scheme, Addr, Trust string
+
+	// Quiet is for what we ask for on our own behalf, such as the delivery of an
+	// alert. It is counted like everything else, but how it ends changes nothing
+	// in what is known of the proxies: an alert must not raise the next one.
+	Quiet bool
+}

@@ -186,6 +186,9 @@ func (s *ProxyState) recall(t *Target) {
 	r.retryAt.Store(known.RetryAt)
 	r.retry = known.Retry
 	r.failing.Store(known.Failing)
+	if known.Failing {
+		t.doubted.Store(true)
+	}
 	s.troubled[r] = struct{}{}
 }
 

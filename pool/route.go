@@ -76,6 +76,9 @@ func (r *Route) standing() bool {
 // blameRoute counts one failure of the route, of an attempt that began at
 // start; one event counts once, as for [Proxy.blame].
 func (p *Proxy) blameRoute(r *Route, start time.Time, reason string) {
+	if r.target.key.Quiet {
+		return
+	}
 	now := time.Now()
 	r.mu.Lock()
 	if !p.current() || !start.After(r.counted) {
@@ -101,6 +104,9 @@ func (p *Proxy) blameRoute(r *Route, start time.Time, reason string) {
 	}
 	failing := r.failing.Load()
 	r.mu.Unlock()
+	if failing {
+		r.target.doubted.Store(true)
+	}
 
 	s := p.State
 	s.mu.Lock()

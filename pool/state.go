@@ -192,7 +192,7 @@ func (t *Target) ask(now time.Time) {
 	if n := now.UnixNano(); n-t.asked.Load() > int64(time.Second) {
 		t.asked.Store(n)
 	}
-	if t.state.lastTarget.Load() != t {
+	if !t.key.Quiet && t.state.lastTarget.Load() != t {
 		t.state.lastTarget.Store(t)
 	}
 }
