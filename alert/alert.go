@@ -65,7 +65,10 @@ type Alert struct {
 	Counts  *Counts `json:"counts,omitempty"`  // of the pool, or of all pools in a report
 	Seconds int64   `json:"seconds,omitempty"` // how long it lasted: a burst, flapping, being down or unreachable
 
-	Target string  `json:"target,omitempty"` // "host:port"
+	// Targets are those that an alert is about, as "host:port", at most MaxNamed of
+	// them; More is how many others there are.
+	Targets []string `json:"targets,omitempty"`
+
 	Budget *Budget `json:"budget,omitempty"` // also of a traffic alert
 	Report *Report `json:"report,omitempty"`
 }

@@ -1,0 +1,77 @@
+package alert
+
+import (
+	"slices"
+	"time"
+)
+
+const (
+	// More than burstSize proxies of a pool within burstSpan are a burst.
+	burstSize = 5
+	burstSpan = 10 * time.Second
+	// A burst is over when nothing changed for burstQuiet, or is told of as if it
+	// were after burstLongest.
+	burstQuiet   = 10 * time.Second
+	burstLongest = 5 * time.Minute
+)
+
+// burst is a time in which so many proxies change that the admin is told only of
+// its start and its end.
+type burst struct {
+	Since time.Time `json:"since"`
+	Last  time.Time `json:"last"` // when something changed last
+}
+
+// isBurst reports whether what was found is the start of a burst.
+func (r *rules) isBurst(f *findings) bool {
+	r.singles = slices.DeleteFunc(r.singles, func(t time.Time) bool { return f.now.Sub(t) > burstSpan })
+	return len(f.changes) > 0 && len(f.changes)+len(r.singles) > burstSize
+}
+
+// begin tells of the start of a burst.
+func (r *rules) begin(f *findings) []*Alert {
+	r.Burst = &burst{Since: f.now, Last: f.now}
+	a := f.alert(KindBurst, loudness(f.changes))
+	a.Switched = f.switched(f.changes)
+	r.tellMany(f, a, f.changes)
+	return []*Alert{a}
+}
+
+// goOn waits for the end of a burst and tells of it. The news that no proxy is
+// left does not wait: nothing worse can follow.
+func (r *rules) goOn(f *findings) []*Alert {
+	b := r.Burst
+	noneLeft := r.Usable.is == stateDown && r.Usable.told() != stateDown
+	if !noneLeft && f.now.Sub(b.Last) < burstQuiet && f.now.Sub(b.Since) < burstLongest {
+		return nil
+	}
+	all := slices.Concat(f.changes, f.flapping)
+	inOrder(all)
+	a := f.alert(KindBurstOver, loudness(all))
+	a.Switched = f.switched(all)
+	a.Seconds = int64(b.Last.Sub(b.Since) / time.Second)
+	for _, c := range f.flapping {
+		c.topic.tellFlaps(f.now, f.cooldown)
+	}
+	r.tellMany(f, a, all)
+	r.Burst, r.singles = nil, nil
+	return []*Alert{a}
+}
+
+// tellMany puts all of them into the alert, and with them whether the pool has a
+// usable proxy left.
+func (r *rules) tellMany(f *findings, a *Alert, list []finding) {
+	counts := countOf(f.pool)
+	a.Counts = &counts
+	a.named(list)
+	for _, c := range list {
+		c.topic.tell(f.now, f.cooldown)
+	}
+	if r.Usable.is != r.Usable.told() {
+		r.Usable.tell(f.now, f.cooldown)
+	}
+	if r.Usable.is == stateDown {
+		a.Priority = High
+	}
+	r.dirty = true
+}

@@ -1,0 +1,193 @@
+package alert
+
+import (
+	"context"
+	"encoding/json"
+	"maps"
+	"time"
+)
+
+// maxNotes bounds how many notes are remembered of pools that are configured no
+// more.
+const maxNotes = 256
+
+// clerk is the goroutine of the desk that goes by the rules. What is here
+// belongs to it alone.
+type clerk struct {
+	*Desk
+	settings Settings
+	rules    map[string]*rules
+	recalled map[string]bool   // pools whose note was taken over
+	notes    map[string][]byte // of pools that are not configured now
+	report   reporting
+}
+
+func newClerk(d *Desk) *clerk {
+	return &clerk{
+		Desk: d, rules: make(map[string]*rules), recalled: make(map[string]bool), notes: make(map[string][]byte),
+		report: reporting{made: make(chan *Alert, 1)},
+	}
+}
+
+// run looks until the desk is closed.
+func (c *clerk) run() {
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	timer := time.NewTimer(lookEvery)
+	defer timer.Stop()
+	for {
+		c.takeIn()
+		c.look(ctx, time.Now().UTC())
+		timer.Reset(c.pause(time.Now()))
+		select {
+		case <-timer.C:
+		case <-c.wake:
+		case a := <-c.report.made:
+			c.reported(a)
+		case <-c.stop:
+			return
+		}
+	}
+}
+
+// pause is how long nothing is due.
+func (c *clerk) pause(now time.Time) time.Duration {
+	pause := lookEvery
+	for _, r := range c.rules {
+		if due := r.due(); !due.IsZero() {
+			pause = min(pause, max(due.Sub(now), time.Millisecond))
+		}
+	}
+	return pause
+}
+
+// takeIn takes over what was handed to the desk.
+func (c *clerk) takeIn() {
+	c.mu.Lock()
+	wanted, events, lost, alerts, kept := c.wanted, c.events, c.lost, c.alerts, c.kept
+	c.wanted, c.events, c.lost, c.alerts, c.kept = nil, nil, false, nil, nil
+	c.mu.Unlock()
+	for _, k := range kept {
+		c.recall(k)
+	}
+	if wanted != nil {
+		c.follow(wanted)
+	}
+	now := time.Now().UTC()
+	for _, e := range events {
+		if r, ok := c.rules[e.Pool]; ok {
+			r.event(now, e)
+		}
+	}
+	if lost || wanted != nil || len(kept) > 0 {
+		for _, p := range c.settings.Pools {
+			c.rules[p.Name()].compare(now, p)
+		}
+	}
+	c.post(alerts, nil)
+}
+
+// follow goes by other settings from now on. Rules of pools that left keep what
+// they know as a note.
+func (c *clerk) follow(s *Settings) {
+	c.settings = *s
+	before := c.rules
+	c.rules = make(map[string]*rules, len(s.Pools))
+	for _, p := range s.Pools {
+		name := p.Name()
+		r, ok := before[name]
+		if !ok {
+			r = newRules()
+		}
+		c.rules[name] = r
+		c.recallPool(name)
+		delete(before, name)
+	}
+	left := make(map[string][]byte, len(before))
+	for name, r := range before {
+		delete(c.recalled, name)
+		left[notePool+name] = note(r)
+	}
+	c.post(nil, left)
+	maps.Copy(c.notes, left)
+	for name := range c.notes {
+		if len(c.notes) <= maxNotes {
+			break
+		}
+		delete(c.notes, name)
+	}
+}
+
+// recall takes over the notes of a store. Where the process knows better, the
+// store is told.
+func (c *clerk) recall(k Kept) {
+	for name, body := range k.Notes {
+		if _, known := c.notes[name]; !known {
+			c.notes[name] = body
+		}
+	}
+	for name, r := range c.rules {
+		c.recallPool(name)
+		r.dirty = true
+	}
+	c.report.recall(k.Notes[noteReport])
+}
+
+// recallPool takes over what was told of a pool before, once.
+func (c *clerk) recallPool(name string) {
+	body, ok := c.notes[notePool+name]
+	if !ok || c.recalled[name] {
+		return
+	}
+	c.recalled[name] = true
+	delete(c.notes, notePool+name)
+	before := new(rules)
+	if json.Unmarshal(body, before) == nil {
+		c.rules[name].recall(before)
+	}
+}
+
+// look has the rules of each pool look at it, and posts what they tell together
+// with what they note.
+func (c *clerk) look(ctx context.Context, now time.Time) {
+	notes := make(map[string][]byte)
+	var alerts []*Alert
+	for _, p := range c.settings.Pools {
+		r := c.rules[p.Name()]
+		told, edges := r.look(now, p, c.settings.Cooldown, len(c.settings.Destinations) > 0)
+		alerts = append(alerts, told...)
+		if r.dirty {
+			r.dirty = false
+			notes[notePool+p.Name()] = note(r)
+		}
+		for _, e := range edges {
+			if c.settings.Hooks.Edge != nil {
+				c.settings.Hooks.Edge(e)
+			}
+		}
+	}
+	c.post(alerts, notes)
+	c.lookForReport(ctx, now)
+	for name, n := range c.outbox.expire(now, c.names()) {
+		c.settings.Hooks.dropped(name, n, "not delivered within a day")
+	}
+}
+
+// post puts alerts into the outbox for every destination.
+func (c *clerk) post(alerts []*Alert, notes map[string][]byte) {
+	if len(alerts)+len(notes) == 0 {
+		return
+	}
+	for name, n := range c.outbox.post(alerts, c.names(), notes) {
+		c.settings.Hooks.dropped(name, n, "too many wait")
+	}
+}
+
+// names are those of the destinations.
+func (c *clerk) names() []string {
+	names := make([]string, len(c.settings.Destinations))
+	for i, d := range c.settings.Destinations {
+		names[i] = d.Name()
+	}
+	return names
+}
