@@ -96,8 +96,12 @@ func (t *topic) differs(now time.Time, cooldown time.Duration) bool {
 	}
 }
 
-// tell notes that the present state was told.
+// tell notes that the present state was told. Of one that is known to flap, no
+// other is told either for a while.
 func (t *topic) tell(now time.Time, cooldown time.Duration) {
+	if t.Flapping {
+		t.hush(now, everyState, cooldown)
+	}
 	t.hush(now, t.is, cooldown)
 	t.Told, t.Since = t.is, t.since
 	if t.Window.IsZero() {
