@@ -61,11 +61,13 @@ func (a *adminAPI) serve(w http.ResponseWriter, r *http.Request) error {
 		return a.get(w, r, a.events)
 	case "health-check":
 		return a.post(w, r, a.healthCheck)
+	case "alerts/test":
+		return a.post(w, r, a.testAlerts)
 	}
 	if rest, ok := strings.CutPrefix(path, "proxies/"); ok {
 		return a.post(w, r, func(w http.ResponseWriter, r *http.Request) error { return a.act(w, r, rest) })
 	}
-	return notFound("unknown call: expected status, active, usage, log, events, explain, health-check or proxies/{pool}/{proxy}/{action}")
+	return notFound("unknown call: expected status, active, usage, log, events, explain, health-check, alerts/test or proxies/{pool}/{proxy}/{action}")
 }
 
 func (a *adminAPI) get(w http.ResponseWriter, r *http.Request, call caddy.AdminHandlerFunc) error {
@@ -87,7 +89,7 @@ func (a *adminAPI) status(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	answer := statusAnswer{Proxies: []statusRow{}, Store: newStoreAnswer(a.app.books.Health()), Timestamp: *stamp(time.Now())}
+	answer := statusAnswer{Proxies: []statusRow{}, Store: newStoreAnswer(a.app.books.Health()), Notifiers: newNotifierAnswers(a.app.registry.desk.Health()), Timestamp: *stamp(time.Now())}
 	var cost pool.Money
 	for _, p := range pools {
 		for _, proxy := range p.Proxies() {

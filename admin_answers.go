@@ -11,11 +11,12 @@ import (
 
 // statusAnswer is the answer of status.
 type statusAnswer struct {
-	Summary   summary     `json:"summary"`
-	Proxies   []statusRow `json:"proxies"`
-	Store     storeAnswer `json:"store"`
-	Warnings  []string    `json:"warnings,omitempty"`
-	Timestamp string      `json:"timestamp"`
+	Summary   summary          `json:"summary"`
+	Proxies   []statusRow      `json:"proxies"`
+	Store     storeAnswer      `json:"store"`
+	Notifiers []notifierAnswer `json:"notifiers"`
+	Warnings  []string         `json:"warnings,omitempty"`
+	Timestamp string           `json:"timestamp"`
 }
 
 // storeAnswer tells whether the books are written.

@@ -12,7 +12,6 @@ import (
 
 	"github.com/caddy-proxypool/proxypool/books"
 	"github.com/caddy-proxypool/proxypool/health"
-	"github.com/caddy-proxypool/proxypool/pool"
 )
 
 // App owns the pools: it makes them of the configuration, keeps them healthy
@@ -29,7 +28,10 @@ type App struct {
 	redact   []books.Rule
 	where    *time.Location
 	checker  *health.Checker
+	alerting alerting
+	emitter  *emitter
 	logger   *zap.Logger
+	holds    bool // the registry, to be released
 }
 
 // CaddyModule returns the Caddy module information.
@@ -58,8 +60,14 @@ func (a *App) Provision(ctx caddy.Context) error {
 	if err != nil {
 		return err
 	}
-	a.registry, a.books, a.begun = registry, registry.books, registry.begun
-	return a.makePools(ctx)
+	a.registry, a.books, a.begun, a.holds = registry, registry.books, registry.begun, true
+	if a.emitter, err = newEmitter(ctx, a.logger); err != nil {
+		return err
+	}
+	if err := a.makePools(ctx); err != nil {
+		return err
+	}
+	return a.loadAlerts(ctx)
 }
 
 // makePools builds every pool and the checker that looks after them.
@@ -79,6 +87,9 @@ func (a *App) makePools(ctx caddy.Context) error {
 
 // Start makes the pools' state follow this configuration and begins the checks.
 func (a *App) Start() error {
+	for _, warning := range a.alerting.warnings {
+		a.logger.Warn(warning)
+	}
 	a.registry.started(a)
 	a.checker.Start()
 	return nil
@@ -90,6 +101,7 @@ func (a *App) Start() error {
 func (a *App) Stop() error {
 	a.checker.Stop()
 	a.registry.stopped(a)
+	a.emitter.end()
 	return nil
 }
 
@@ -105,10 +117,10 @@ func (a *App) adopt() {
 
 // Cleanup lets go of what outlives a reload, unless another configuration uses it.
 func (a *App) Cleanup() error {
-	if a.registry == nil {
+	if !a.holds {
 		return nil
 	}
-	a.registry = nil
+	a.holds = false
 	return releaseRegistry()
 }
 
@@ -145,17 +157,6 @@ func loadPool(ctx caddy.Context, name string) (*App, *livePool, error) {
 	app := value.(*App)
 	p, err := app.pool(name)
 	return app, p, err
-}
-
-// tell notes a change of a proxy's status.
-func (a *App) tell(e pool.Event) {
-	a.books.Event(e)
-	a.logger.Info("proxy changed status",
-		zap.String("pool", e.Pool),
-		zap.String("proxy", e.Proxy),
-		zap.String("from", string(e.From)),
-		zap.String("to", string(e.To)),
-		zap.String("reason", e.Reason))
 }
 
 // Interface guards

@@ -72,12 +72,7 @@ func (r *registry) Collect(b *pool.Batch, all bool) {
 
 // Restore implements [books.Subject] for the pools of the newest configuration.
 func (r *registry) Restore(ctx context.Context, id string, store pool.Store) error {
-	r.mu.Lock()
-	var newest *App
-	if n := len(r.running); n > 0 {
-		newest = r.running[n-1]
-	}
-	r.mu.Unlock()
+	newest := r.newest()
 	if newest == nil {
 		return nil
 	}
@@ -93,22 +88,10 @@ func (r *registry) Restore(ctx context.Context, id string, store pool.Store) err
 			newest.logger.Error("some of what was stored cannot be read", zap.Error(err))
 		}
 	}
+	k, err := kept(ctx, store)
+	if err != nil {
+		return err
+	}
+	r.desk.Restore(k)
 	return nil
-}
-
-// tellBudget notes that a share of a budget, or a multiple of a traffic alert,
-// was used.
-func (a *App) tellBudget(e pool.BudgetEvent) {
-	fields := []zap.Field{
-		zap.String("pool", e.Pool), zap.String("proxy", e.Proxy),
-		zap.Float64("used_gb", float64(e.Bytes)/gigabyte), zap.Float64("used_usd", e.Cost.USD()),
-	}
-	if !e.Until.IsZero() {
-		fields = append(fields, zap.Time("until", e.Until))
-	}
-	if e.Kind == pool.KindTrafficAlert {
-		a.logger.Warn("traffic of the month passed a traffic_alert", append(fields, zap.Float64("passed_gb", float64(e.Threshold)/gigabyte))...)
-		return
-	}
-	a.logger.Warn("budget used", append(fields, zap.Int("percent", e.Percent), zap.Stringer("budget", e.Budget), zap.Bool("hard", e.Budget.Hard))...)
 }

@@ -8,6 +8,7 @@ import (
 
 	"github.com/caddyserver/caddy/v2"
 
+	"github.com/caddy-proxypool/proxypool/alert"
 	"github.com/caddy-proxypool/proxypool/books"
 	"github.com/caddy-proxypool/proxypool/pool"
 )
@@ -23,6 +24,7 @@ const statesKey = "proxy_pool"
 type registry struct {
 	mu         sync.Mutex
 	books      *books.Books
+	desk       *alert.Desk
 	begun      chan struct{} // closed once the first configuration has started
 	beginOnce  sync.Once
 	pools      map[string]*pool.State
@@ -39,6 +41,7 @@ func acquireRegistry() (*registry, error) {
 	value, _, err := states.LoadOrNew(statesKey, func() (caddy.Destructor, error) {
 		r := &registry{pools: make(map[string]*pool.State), begun: make(chan struct{})}
 		r.books = books.New(r)
+		r.desk = alert.NewDesk(keeper{r.books})
 		return r, nil
 	})
 	if err != nil {
@@ -72,6 +75,7 @@ func (r *registry) started(a *App) {
 	r.mu.Unlock()
 	r.books.Follow(context.Background(), a.settings) // waits for some seconds at most
 	a.adopt()
+	r.desk.Follow(a.alerting.settings)
 	r.beginOnce.Do(func() { close(r.begun) })
 }
 
@@ -113,7 +117,18 @@ func (r *registry) stopped(a *App) {
 	if before != nil {
 		r.books.Follow(context.Background(), before.settings)
 		before.adopt()
+		r.desk.Follow(before.alerting.settings)
 	}
+}
+
+// newest is the configuration that was started last, nil where none runs.
+func (r *registry) newest() *App {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if n := len(r.running); n > 0 {
+		return r.running[n-1]
+	}
+	return nil
 }
 
 // keepOnly closes the connections of pools that are configured no more, and
@@ -136,7 +151,7 @@ func (r *registry) keepOnly(configured map[string]bool) {
 }
 
 // Destruct lets go of all connections once no configuration uses them, and
-// closes the books. Requests that still run keep their connections until they
+// closes the desk and the books. Requests that still run keep their connections until they
 // are done.
 func (r *registry) Destruct() error {
 	r.mu.Lock()
@@ -144,6 +159,7 @@ func (r *registry) Destruct() error {
 		s.Close()
 	}
 	r.mu.Unlock()
+	r.desk.Close() // what arrived is noted in the books
 	r.books.Close()
 	return nil
 }

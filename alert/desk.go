@@ -24,10 +24,12 @@ const (
 	reportWithin, reportRetry = 30 * time.Second, time.Minute
 )
 
-// The names of notes in the store.
+// NotePrefix is what the names of all notes in the store begin with.
+const NotePrefix = "alerts/"
+
 const (
-	notePool   = "alerts/pool/" // + the pool's name: its rules
-	noteReport = "alerts/report"
+	notePool   = NotePrefix + "pool/" // and the pool's name: its rules
+	noteReport = NotePrefix + "report"
 )
 
 // Settings are what a configuration says of alerts.

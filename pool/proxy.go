@@ -71,6 +71,9 @@ type Proxy struct {
 // ID is the pool's and the proxy's name: "main/VPS-Germany-Main".
 func (p *Proxy) ID() string { return p.pool.Name + "/" + p.Name }
 
+// PoolName is the name of the proxy's pool.
+func (p *Proxy) PoolName() string { return p.pool.Name }
+
 // usable reports whether the proxy may be used, a target's opinion aside.
 func (p *Proxy) usable() bool { return p.State.gate.Load() == 0 }
 

@@ -1,0 +1,200 @@
+package proxypool
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/caddy-proxypool/proxypool/pool"
+)
+
+const (
+	directWay = "direct"
+	// How long the dialling, and how long the TLS of a direct connection may take.
+	directDial, directTLS = 4 * time.Second, 4 * time.Second
+	// How long a way that was closed is passed over, doubling: a network that
+	// blocks the API does so for long, and each try costs an alert seconds.
+	minRest, maxRest = time.Minute, 16 * time.Minute
+)
+
+// ways carry what we send on our own behalf: directly and through pools, in the
+// order given. The first that gets an answer is the one. Safe for concurrent use.
+type ways struct {
+	list     []*way
+	patience time.Duration
+}
+
+// way is one of them.
+type way struct {
+	name string
+	http.RoundTripper
+
+	mu    sync.Mutex // guards what follows
+	until time.Time  // it is passed over
+	rest  time.Duration
+}
+
+// waysTo makes the ways of the names, or of the default where there are none.
+func (a *App) waysTo(names []string, patience time.Duration) (http.RoundTripper, error) {
+	if len(names) == 0 {
+		names = []string{directWay}
+		for _, p := range a.pools {
+			names = append(names, p.Name)
+		}
+	}
+	w := &ways{patience: patience}
+	for _, name := range names {
+		if name == directWay {
+			w.list = append(w.list, &way{name: name, RoundTripper: newDirect()})
+			continue
+		}
+		p, err := a.pool(name)
+		if err != nil {
+			return nil, fmt.Errorf("via: %w", err)
+		}
+		w.list = append(w.list, &way{name: name, RoundTripper: newThrough(p)})
+	}
+	return w, nil
+}
+
+// newDirect goes by no environment variables: direct is direct.
+func newDirect() http.RoundTripper {
+	return &http.Transport{
+		DialContext:         (&net.Dialer{Timeout: directDial}).DialContext,
+		TLSHandshakeTimeout: directTLS,
+		ForceAttemptHTTP2:   true,
+		MaxIdleConns:        4, IdleConnTimeout: time.Minute,
+	}
+}
+
+// through is a pool as a way. How what goes through it ends says nothing of its
+// proxies: an alert must not raise the next one.
+type through struct {
+	pool    *livePool
+	forward *pool.Forwarder
+}
+
+func newThrough(p *livePool) *through {
+	options := p.forward.forwarding()
+	options.ResponseTimeout = 0 // the caller's patience
+	// A delivery that failed is tried again in any case, and then better through
+	// the next proxy than through the same one for ever.
+	options.RetryUnsafe = true
+	return &through{p, pool.NewForwarder(p.Pool, options)}
+}
+
+func (t *through) RoundTrip(req *http.Request) (*http.Response, error) {
+	key := pool.TargetKey{Scheme: req.URL.Scheme, Addr: targetAddr(req.URL), Trust: t.pool.trust.id, Quiet: true}
+	var trace pool.Trace
+	return t.forward.Forward(req, t.pool.State().Target(key, t.pool.trust.config), &trace)
+}
+
+// RoundTrip sends the request along the first way that gets an answer, be it
+// what it may. Those that were closed lately come last.
+func (w *ways) RoundTrip(req *http.Request) (*http.Response, error) {
+	var errs []error
+	for _, way := range w.inOrder(time.Now()) {
+		again := req.Clone(req.Context())
+		if req.GetBody != nil {
+			body, err := req.GetBody()
+			if err != nil {
+				return nil, err
+			}
+			again.Body = body
+		}
+		resp, err := way.send(again, w.patience)
+		if err == nil {
+			return resp, nil
+		}
+		if req.Context().Err() != nil {
+			return nil, req.Context().Err()
+		}
+		errs = append(errs, fmt.Errorf("%s: %s", way.name, plainly(err)))
+	}
+	return nil, errors.Join(errs...)
+}
+
+// inOrder are the ways as they are to be tried.
+func (w *ways) inOrder(now time.Time) []*way {
+	var open, resting []*way
+	for _, way := range w.list {
+		way.mu.Lock()
+		if now.Before(way.until) {
+			resting = append(resting, way)
+		} else {
+			open = append(open, way)
+		}
+		way.mu.Unlock()
+	}
+	return slices.Concat(open, resting)
+}
+
+// send sends the request along one way, which has so much time for an answer.
+func (w *way) send(req *http.Request, patience time.Duration) (*http.Response, error) {
+	ctx, cancel := context.WithCancelCause(req.Context())
+	timer := time.AfterFunc(patience, func() { cancel(errPatience) })
+	resp, err := w.RoundTripper.RoundTrip(req.WithContext(ctx))
+	if err == nil && !timer.Stop() {
+		_ = resp.Body.Close()
+		err = errPatience
+	}
+	timer.Stop()
+	if err != nil {
+		if errors.Is(context.Cause(ctx), errPatience) {
+			err = errPatience
+		}
+		cancel(nil)
+		if req.Context().Err() == nil {
+			w.closed(time.Now())
+		}
+		return nil, err
+	}
+	w.opened()
+	resp.Body = &ending{resp.Body, func() { cancel(nil) }}
+	return resp, nil
+}
+
+var errPatience = errors.New("no answer in time")
+
+func (w *way) closed(now time.Time) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.rest = min(max(2*w.rest, minRest), maxRest)
+	w.until = now.Add(w.rest)
+}
+
+func (w *way) opened() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.rest, w.until = 0, time.Time{}
+}
+
+// ending is a body that says when it is done with.
+type ending struct {
+	io.ReadCloser
+	end func()
+}
+
+func (e *ending) Close() error {
+	defer e.end()
+	return e.ReadCloser.Close()
+}
+
+// plainly is what went wrong, without the URL, in which there may be a token.
+func plainly(err error) string {
+	var failure *pool.Error
+	if errors.As(err, &failure) {
+		return failure.Reason
+	}
+	if wrapped, ok := errors.AsType[*url.Error](err); ok {
+		err = wrapped.Err
+	}
+	return err.Error()
+}
