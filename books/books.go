@@ -47,7 +47,8 @@ type Subject interface {
 	// Restore takes over what a store knows. It is called before the first Write
 	// to a store that was just opened, and again before the first one after each
 	// Follow, whose configuration may have proxies that nobody asked for before;
-	// and then until it succeeds. id is that of the store's [pool.Storage].
+	// and then until it succeeds. id is that of the store's [pool.Storage]. What
+	// it hands over to Keep is written to that store.
 	Restore(ctx context.Context, id string, s pool.Store) error
 }
 
@@ -75,7 +76,7 @@ type Health struct {
 	OK      bool
 	Error   string    // why not, and what to do; empty where OK
 	Since   time.Time // when the fault began; zero where OK
-	Dropped int64     // rows of the usage log, and events, that were never written
+	Dropped int64     // rows of the usage log, events and alerts that were never written
 }
 
 // Books are the books of the process, from the first Follow to Close. All
@@ -87,10 +88,11 @@ type Books struct {
 	logging atomic.Bool
 	dropped atomic.Int64
 	events  eventQueue
+	outbox  outbox
 	held    held
 
 	orders  chan order
-	wake    chan struct{} // the queue is filling up
+	wake    chan struct{} // something is not to wait for the writer's time
 	closing chan struct{} // closed when the writer is to end
 	done    chan struct{} // closed when it has ended
 
@@ -199,6 +201,14 @@ func (b *Books) ask(ctx context.Context, within time.Duration, o order) error {
 		return err
 	case <-ctx.Done():
 		return fmt.Errorf("waiting for the store: %w", ctx.Err())
+	}
+}
+
+// rouse has the writer come by now.
+func (b *Books) rouse() {
+	select {
+	case b.wake <- struct{}{}:
+	default: // it is about to
 	}
 }
 

@@ -3,6 +3,7 @@ package books
 import (
 	"context"
 	"errors"
+	"fmt"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -320,12 +321,14 @@ func TestConcurrentUse(t *testing.T) {
 	b.Follow(ctx, Settings{Storage: files[0], Log: true, Hooks: hooks.hooks()})
 	var wg sync.WaitGroup
 	const rounds = 200
-	for range 4 {
+	for n := range 4 {
 		wg.Go(func() {
-			for range rounds {
+			for i := range rounds {
 				s.use("t:443", 1)
 				b.Enter(Entry{Path: "/x"})
 				b.Event(pool.Event{Pool: "main"})
+				id := int64(i*4 + n + 1)
+				b.Keep([]pool.Alert{{ID: id}}, []int64{-id}, []pool.Note{{Name: fmt.Sprint(id), Body: []byte("x")}})
 			}
 		})
 		wg.Go(func() {
@@ -346,19 +349,24 @@ func TestConcurrentUse(t *testing.T) {
 	wg.Wait()
 	b.Close()
 	var sum pool.Usage
-	rows, events := 0, 0
+	rows, events, alerts, notes := 0, 0, 0, 0
 	for _, f := range files {
 		for _, u := range f.cells {
 			sum.Add(u)
 		}
 		rows += len(f.log)
 		events += len(f.events)
+		alerts += len(f.alerts)
+		notes += len(f.notes)
 		if len(f.misuse) > 0 {
 			t.Errorf("a store was misused: %v", f.misuse)
 		}
 	}
 	if sum.Requests != 4*rounds || rows != 4*rounds || events != 4*rounds {
 		t.Errorf("%d requests, %d rows, %d events, want %d of each", sum.Requests, rows, events, 4*rounds)
+	}
+	if alerts != 4*rounds || notes != 4*rounds {
+		t.Errorf("%d alerts, %d notes, want %d of each", alerts, notes, 4*rounds)
 	}
 	if all := hooks.all(); len(all) > 0 {
 		t.Errorf("told: %v", all)

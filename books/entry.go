@@ -49,12 +49,8 @@ func (b *Books) Enter(e Entry) {
 		b.dropped.Add(1)
 		return
 	}
-	if len(b.entries) < largeBatch {
-		return // the writer comes by on its own
-	}
-	select {
-	case b.wake <- struct{}{}:
-	default:
+	if len(b.entries) >= largeBatch {
+		b.rouse()
 	}
 }
 

@@ -41,6 +41,8 @@ type contents struct {
 	cells   map[cellKey]pool.Usage
 	log     []pool.LogRow
 	events  []pool.EventRow
+	alerts  map[int64]pool.Alert
+	notes   map[string]string
 }
 
 func newFile(id string) *file {
@@ -50,7 +52,10 @@ func newFile(id string) *file {
 }
 
 func (f *file) empty() {
-	f.contents = contents{records: make(map[recordKey]pool.Record), cells: make(map[cellKey]pool.Usage)}
+	f.contents = contents{
+		records: make(map[recordKey]pool.Record), cells: make(map[cellKey]pool.Usage),
+		alerts: make(map[int64]pool.Alert), notes: make(map[string]string),
+	}
 }
 
 // be changes how it behaves from now on.
@@ -127,6 +132,7 @@ func (f *file) Write(ctx context.Context, b *pool.Batch) error {
 	f.tries = append(f.tries, pool.Batch{
 		ID: b.ID, Records: slices.Clone(b.Records), Usage: slices.Clone(b.Usage),
 		Log: slices.Clone(b.Log), Events: slices.Clone(b.Events),
+		Alerts: slices.Clone(b.Alerts), Delivered: slices.Clone(b.Delivered), Notes: slices.Clone(b.Notes),
 	})
 	takes := f.writeTakes
 	if f.afterTheFact {
@@ -163,6 +169,18 @@ func (f *file) apply(b *pool.Batch) {
 	}
 	f.log = append(f.log, b.Log...)
 	f.events = append(f.events, b.Events...)
+	for _, a := range b.Alerts {
+		f.alerts[a.ID] = a
+	}
+	for _, id := range b.Delivered {
+		delete(f.alerts, id)
+	}
+	for _, n := range b.Notes {
+		f.notes[n.Name] = string(n.Body)
+		if len(n.Body) == 0 {
+			delete(f.notes, n.Name)
+		}
+	}
 }
 
 func (f *file) Records(_ context.Context, name string) ([]pool.Record, error) {
@@ -224,6 +242,8 @@ func (f *file) Events(ctx context.Context, q pool.EventQuery) ([]pool.EventRow, 
 }
 
 func (f *file) Alerts(context.Context) ([]pool.Alert, error) { return nil, nil }
+
+func (f *file) Notes(context.Context) ([]pool.Note, error) { return nil, nil }
 
 func (f *file) Prune(ctx context.Context, before pool.Expiry, limit int) (bool, error) {
 	f.mu.Lock()

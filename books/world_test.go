@@ -26,9 +26,14 @@ type subject struct {
 	alls         int
 	restores     []string // IDs of the stores
 	restoreFault error
+	onCollect    func() // called without the lock, where it is not nil
+	onRestore    func() // the same
 }
 
 func (s *subject) Collect(b *pool.Batch, all bool) {
+	if s.onCollect != nil {
+		s.onCollect()
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.collects++
@@ -45,6 +50,9 @@ func (s *subject) Collect(b *pool.Batch, all bool) {
 }
 
 func (s *subject) Restore(_ context.Context, id string, st pool.Store) error {
+	if s.onRestore != nil {
+		s.onRestore()
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	f, ok := st.(*file)

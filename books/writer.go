@@ -170,8 +170,12 @@ func (w *writer) deliver() error {
 			return err
 		}
 	}
+	next := &pool.Batch{ID: newBatchID(), Log: w.rows}
+	// What an alert tells of comes after it here, so that it is written no later.
+	w.outbox.take(next)
+	next.Events = w.events.take()
 	w.collect()
-	b := w.held.seal(&pool.Batch{ID: newBatchID(), Log: w.rows, Events: w.events.take()})
+	b := w.held.seal(next)
 	if b == nil {
 		return nil
 	}
@@ -222,7 +226,7 @@ func (w *writer) welcome() {
 		return
 	}
 	w.rows = append(b.Log, w.rows...)
-	w.dropped.Add(w.events.putBack(b.Events))
+	w.dropped.Add(w.events.putBack(b.Events) + w.outbox.putBack(b))
 }
 
 // collect takes over what changed since the last time.

@@ -47,8 +47,11 @@ type Store interface {
 	Log(ctx context.Context, q LogQuery) ([]LogRow, error)
 	Events(ctx context.Context, q EventQuery) ([]EventRow, error)
 
-	// Alerts returns the undelivered alerts, oldest first.
+	// Alerts returns the undelivered alerts, oldest first: by rising ID.
 	Alerts(ctx context.Context) ([]Alert, error)
+
+	// Notes returns all notes, by name.
+	Notes(ctx context.Context) ([]Note, error)
 
 	// Prune removes up to limit rows of each kind that ended before the times
 	// given, the oldest first. more tells that there are others to remove.
@@ -65,13 +68,14 @@ type Batch struct {
 	Usage     []UsageCell // added to what is there; a route may come up twice
 	Log       []LogRow    // IDs are given by the store, rising
 	Events    []EventRow  // the same
-	Alerts    []Alert     // the same
-	Delivered []int64     // IDs of alerts to remove
+	Alerts    []Alert     // IDs are the caller's, above 0, rising with time; one that the store has is replaced
+	Delivered []int64     // IDs of alerts to remove, of this batch too
+	Notes     []Note      // in place of those of the same name; an empty Body removes one
 }
 
 // Empty reports whether there is nothing to write.
 func (b *Batch) Empty() bool {
-	return len(b.Records)+len(b.Usage)+len(b.Log)+len(b.Events)+len(b.Alerts)+len(b.Delivered) == 0
+	return len(b.Records)+len(b.Usage)+len(b.Log)+len(b.Events)+len(b.Alerts)+len(b.Delivered)+len(b.Notes) == 0
 }
 
 // Record is what is kept of one proxy.
@@ -125,6 +129,13 @@ type Alert struct {
 	Time     time.Time // when it was raised; kept to the millisecond
 	Notifier string    // whom it is for
 	Body     []byte    // of no concern to the store
+}
+
+// Note is something to remember beside the alerts, such as what was told last.
+// It is kept until another one takes its place.
+type Note struct {
+	Name string // at most 256 bytes
+	Body []byte // of no concern to the store
 }
 
 // Expiry says before when rows are too old to be kept. A zero time keeps all.

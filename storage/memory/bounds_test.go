@@ -2,6 +2,7 @@ package memory
 
 import (
 	"fmt"
+	"slices"
 	"testing"
 	"time"
 
@@ -77,7 +78,7 @@ func TestRowsAreBounded(t *testing.T) {
 			path := fmt.Sprint(int(id)*500 + i)
 			b.Log = append(b.Log, pool.LogRow{Path: path})
 			b.Events = append(b.Events, pool.EventRow{Event: pool.Event{Reason: path}})
-			b.Alerts = append(b.Alerts, pool.Alert{Body: []byte(path)})
+			b.Alerts = append(b.Alerts, pool.Alert{ID: id*500 + int64(i) + 1, Body: []byte(path)})
 		}
 		if err := s.Write(t.Context(), b); err != nil {
 			t.Fatal(err)
@@ -91,5 +92,59 @@ func TestRowsAreBounded(t *testing.T) {
 	}
 	if log[0].Path != "14999" || events[0].Reason != "14999" || string(alerts[len(alerts)-1].Body) != "14999" {
 		t.Error("the newest rows are not there")
+	}
+}
+
+// TestAlertsAreBounded hands over alerts in disorder where there are too many:
+// those with the highest IDs are kept.
+func TestAlertsAreBounded(t *testing.T) {
+	s := New()
+	s.alerts.max = 4
+	ids := func(handed ...int64) (kept []int64) {
+		for _, id := range handed {
+			s.alerts.set(pool.Alert{ID: id})
+		}
+		for _, a := range s.alerts.all() {
+			kept = append(kept, a.ID)
+		}
+		return kept
+	}
+	for _, step := range []struct{ handed, kept []int64 }{
+		{[]int64{20, 10, 40, 30}, []int64{10, 20, 30, 40}},
+		{[]int64{5}, []int64{10, 20, 30, 40}},
+		{[]int64{15}, []int64{15, 20, 30, 40}},
+		{[]int64{35}, []int64{20, 30, 35, 40}},
+		{[]int64{50}, []int64{30, 35, 40, 50}},
+		{[]int64{35, 30, 50}, []int64{30, 35, 40, 50}},
+	} {
+		if kept := ids(step.handed...); !slices.Equal(kept, step.kept) {
+			t.Errorf("after %v: %v are kept, expected %v", step.handed, kept, step.kept)
+		}
+	}
+}
+
+// TestNotesAreBounded writes too many notes: those that were written longest ago
+// go, wherever they stand by name.
+func TestNotesAreBounded(t *testing.T) {
+	s := New()
+	write := func(id int64, names ...string) {
+		b := &pool.Batch{ID: id}
+		for _, name := range names {
+			b.Notes = append(b.Notes, pool.Note{Name: name, Body: []byte("x")})
+		}
+		if err := s.Write(t.Context(), b); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var names []string
+	for i := range maxNotes {
+		names = append(names, fmt.Sprintf("%04d", i))
+	}
+	write(1, names...)
+	write(2, "0000")       // is now the newest
+	write(3, "new", "odd") // so that the next two go
+	notes, _ := s.Notes(t.Context())
+	if len(notes) != maxNotes || notes[0].Name != "0000" || notes[1].Name != "0003" || notes[maxNotes-1].Name != "odd" {
+		t.Errorf("%d notes, from %q and %q to %q", len(notes), notes[0].Name, notes[1].Name, notes[len(notes)-1].Name)
 	}
 }

@@ -14,9 +14,10 @@ func init() {
 
 // Storage keeps the books in memory. They outlive a reload, and end with the
 // process. So that memory is bounded, the usage log, the status events and the
-// waiting alerts keep their newest 10,000 rows, and where usage has more than
-// 100,000 rows the older ones are merged: no money is lost, but which target or
-// which quarter of an hour it belongs to is.
+// waiting alerts keep their newest 10,000 rows, the notes of the alerts their
+// newest 4,096, and where usage has more than 100,000 rows the older ones are
+// merged: no money is lost, but which target or which quarter of an hour it
+// belongs to is.
 type Storage struct{}
 
 // CaddyModule returns the Caddy module information.

@@ -15,6 +15,9 @@ import (
 // maxRows is how many rows of the log, events and alerts are kept of each.
 const maxRows = 10_000
 
+// maxNotes is how many notes are kept.
+const maxNotes = 4096
+
 // Store is a [pool.Store] in memory.
 type Store struct {
 	mu      sync.Mutex // guards what follows
@@ -23,7 +26,8 @@ type Store struct {
 	usage   usage
 	log     table[pool.LogRow]
 	events  table[pool.EventRow]
-	alerts  table[pool.Alert]
+	alerts  alerts
+	notes   notes
 }
 
 type proxyKey struct{ pool, proxy string }
@@ -35,7 +39,8 @@ func New() *Store {
 		usage:   usage{max: maxCells, cells: make(map[cellKey]pool.Usage)},
 		log:     table[pool.LogRow]{max: maxRows, time: func(r *pool.LogRow) time.Time { return r.Time }},
 		events:  table[pool.EventRow]{max: maxRows, time: func(r *pool.EventRow) time.Time { return r.Time }},
-		alerts:  table[pool.Alert]{max: maxRows, time: func(r *pool.Alert) time.Time { return r.Time }},
+		alerts:  alerts{table[pool.Alert]{max: maxRows, time: func(r *pool.Alert) time.Time { return r.Time }}},
+		notes:   notes{max: maxNotes, byName: make(map[string]note)},
 	}
 }
 
@@ -86,23 +91,11 @@ func (s *Store) Write(ctx context.Context, b *pool.Batch) error {
 	for _, a := range b.Alerts {
 		a.Time = toMilliseconds(a.Time)
 		a.Body = bytes.Clone(a.Body)
-		a.ID = s.alerts.nextID()
-		s.alerts.add(a)
+		s.alerts.set(a)
 	}
-	s.deliver(b.Delivered)
+	s.alerts.deliver(b.Delivered)
+	s.notes.set(b.Notes)
 	return nil
-}
-
-// deliver removes alerts.
-func (s *Store) deliver(ids []int64) {
-	if len(ids) == 0 {
-		return
-	}
-	delivered := make(map[int64]bool, len(ids))
-	for _, id := range ids {
-		delivered[id] = true
-	}
-	s.alerts.remove(func(_ int, a *pool.Alert) bool { return delivered[a.ID] })
 }
 
 // Usage returns the usage of the routes asked for.
@@ -149,12 +142,17 @@ func (s *Store) Alerts(ctx context.Context) ([]pool.Alert, error) {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	alerts := make([]pool.Alert, len(s.alerts.rows))
-	for i, a := range s.alerts.rows {
-		a.Body = bytes.Clone(a.Body)
-		alerts[i] = a
+	return s.alerts.all(), nil
+}
+
+// Notes returns all notes, by name.
+func (s *Store) Notes(ctx context.Context) ([]pool.Note, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
 	}
-	return alerts, nil
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.notes.all(), nil
 }
 
 // Prune removes rows that are too old.

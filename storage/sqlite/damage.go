@@ -119,9 +119,24 @@ func pageSize(h []byte) int64 {
 	return 1 << 16
 }
 
+// ends are what is looked at of each table in a large file: its root and its
+// end, and those of its indexes. Each has three numbers.
+var ends = []struct {
+	since int // the version that has the table
+	query string
+}{
+	{1, "SELECT max(id), (SELECT max(time) FROM log), (SELECT max(proxy_id) FROM log) FROM log"},
+	{1, "SELECT max(route_id), (SELECT max(quarter) FROM usage), 0 FROM usage"},
+	{1, "SELECT max(id), (SELECT max(time) FROM event), (SELECT max(proxy_id) FROM event) FROM event"},
+	{1, "SELECT max(id), (SELECT max(time) FROM alert), 0 FROM alert"},
+	{1, "SELECT max(id), (SELECT max(seen) FROM target), 0 FROM target"},
+	{1, "SELECT max(proxy_id), (SELECT sum(length(pool) + length(name)) FROM proxy), (SELECT max(id) FROM route) FROM record"},
+	{2, "SELECT max(rowid), (SELECT sum(length(name)) FROM note), 0 FROM note"},
+}
+
 // checkContent finds what damage it can in a short time: all of it in a small
 // file, in a large one that of the roots of the tables and of their ends, which
-// is where writing goes on.
+// is where writing goes on. The file may be of an earlier version.
 func checkContent(ctx context.Context, conn *sql.Conn, path string) error {
 	info, err := os.Stat(path)
 	if err != nil {
@@ -130,16 +145,16 @@ func checkContent(ctx context.Context, conn *sql.Conn, path string) error {
 	if info.Size() <= maxChecked {
 		return checkAll(ctx, conn)
 	}
-	for _, query := range []string{
-		"SELECT max(id), (SELECT max(time) FROM log), (SELECT max(proxy_id) FROM log) FROM log",
-		"SELECT max(route_id), (SELECT max(quarter) FROM usage), 0 FROM usage",
-		"SELECT max(id), (SELECT max(time) FROM event), (SELECT max(proxy_id) FROM event) FROM event",
-		"SELECT max(id), (SELECT max(time) FROM alert), 0 FROM alert",
-		"SELECT max(id), (SELECT max(seen) FROM target), 0 FROM target",
-		"SELECT max(proxy_id), (SELECT sum(length(pool) + length(name)) FROM proxy), (SELECT max(id) FROM route) FROM record",
-	} {
-		var ends [3]sql.NullInt64
-		if err := conn.QueryRowContext(ctx, query).Scan(&ends[0], &ends[1], &ends[2]); err != nil {
+	version, err := intPragma(ctx, conn, "user_version")
+	if err != nil {
+		return err
+	}
+	for _, end := range ends {
+		if end.since > version {
+			continue
+		}
+		var numbers [3]sql.NullInt64
+		if err := conn.QueryRowContext(ctx, end.query).Scan(&numbers[0], &numbers[1], &numbers[2]); err != nil {
 			return err
 		}
 	}

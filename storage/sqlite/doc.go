@@ -24,6 +24,8 @@
 //	event    (id, time, proxy_id, was, became, reason)
 //	                                    changes of status
 //	alert    (id, time, notifier, body) what is not delivered yet
+//	note     (name, body)               what the alerts remember, such as what they
+//	                                    told last
 //	batch    (id)                       the batch that was written last
 //
 // What each proxy cost on each day, in dollars:

@@ -68,7 +68,8 @@ func batch(id int64) *pool.Batch {
 	b.Usage = []pool.UsageCell{cell}
 	b.Records = []pool.Record{{Pool: "main", Proxy: "one", Total: pool.Usage{Requests: id * rowsPerBatch}, State: []byte("{}")}}
 	b.Events = []pool.EventRow{{Event: pool.Event{Time: benchBegin, Pool: "main", Proxy: "one", From: "healthy", To: "down"}}}
-	b.Alerts = []pool.Alert{{Time: benchBegin, Notifier: "telegram", Body: []byte("down")}}
+	b.Alerts = []pool.Alert{{ID: id, Time: benchBegin, Notifier: "telegram", Body: []byte("down")}}
+	b.Notes = []pool.Note{{Name: "told", Body: fmt.Append(nil, id)}}
 	return b
 }
 
@@ -122,6 +123,17 @@ func lastBatch(tb testing.TB, store *sqlite.Store) int64 {
 	alerts, err := store.Alerts(ctx)
 	if err != nil {
 		tb.Fatal(err)
+	}
+	notes, err := store.Notes(ctx)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	var told string
+	if len(notes) == 1 {
+		told = string(notes[0].Body)
+	}
+	if want := fmt.Sprint(last); told != want && last > 0 || len(notes) != int(min(last, 1)) {
+		tb.Fatalf("notes %q, expected that batch %d was told", notes, last)
 	}
 	want := fmt.Sprint(last*rowsPerBatch, last*rowsPerBatch, last, last)
 	if got := fmt.Sprint(requests, total, len(events), len(alerts)); got != want {

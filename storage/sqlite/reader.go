@@ -4,7 +4,6 @@ import (
 	"context"
 	"database/sql"
 	"errors"
-	"time"
 
 	"github.com/caddy-proxypool/proxypool/pool"
 )
@@ -19,7 +18,7 @@ type reader struct {
 	proxyIDs, records                *sql.Stmt
 	newestLog, logByID, logIDs       *sql.Stmt
 	newestEvents, eventByID, eventID *sql.Stmt
-	alerts                           *sql.Stmt
+	alerts, notes                    *sql.Stmt
 	usageSums, usageRows, routeNames *sql.Stmt
 }
 
@@ -44,6 +43,7 @@ func openReader(ctx context.Context, path string) (r *reader, err error) {
 		{&r.eventByID, selectEventByID},
 		{&r.eventID, selectEventIDs},
 		{&r.alerts, "SELECT id, time, notifier, body FROM alert ORDER BY id"},
+		{&r.notes, "SELECT name, body FROM note ORDER BY name"},
 		{&r.usageSums, selectUsageSums},
 		{&r.usageRows, selectUsageRows},
 		{&r.routeNames, selectRoute},
@@ -91,23 +91,4 @@ func (r *reader) readRecords(ctx context.Context, poolName string) ([]pool.Recor
 		records = append(records, record)
 	}
 	return records, rows.Err()
-}
-
-func (r *reader) readAlerts(ctx context.Context) ([]pool.Alert, error) {
-	rows, err := r.alerts.QueryContext(ctx)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	var alerts []pool.Alert
-	for rows.Next() {
-		var a pool.Alert
-		var at int64
-		if err := rows.Scan(&a.ID, &at, &a.Notifier, &a.Body); err != nil {
-			return nil, err
-		}
-		a.Time = time.UnixMilli(at).UTC()
-		alerts = append(alerts, a)
-	}
-	return alerts, rows.Err()
 }

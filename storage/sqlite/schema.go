@@ -96,6 +96,14 @@ var migrations = []string{
 	) STRICT;
 	CREATE INDEX alert_by_time ON alert (time);
 	`,
+
+	// Not WITHOUT ROWID, which is slow where rows are large.
+	`
+	CREATE TABLE note (
+		name TEXT NOT NULL PRIMARY KEY,
+		body BLOB NOT NULL
+	) STRICT;
+	`,
 }
 
 // migrate brings the schema to the latest version, a step at a time. A step is

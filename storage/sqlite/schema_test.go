@@ -9,15 +9,33 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/caddy-proxypool/proxypool/pool"
 )
 
-// atVersion makes a file as a program that knew the first n migrations did, with
-// a row in the table of each version: the names of the proxies.
-func atVersion(t *testing.T, steps []string) string {
+// rows are one for each table, by the version that has it first.
+var rows = map[int][]string{
+	1: {
+		"INSERT INTO proxy (id, pool, name) VALUES (7, 'main', 'one')",
+		"INSERT INTO target (id, name, seen) VALUES (5, 'api:443', 100)",
+		"INSERT INTO route (id, proxy_id, target_id) VALUES (3, 7, 5)",
+		"INSERT INTO usage (route_id, quarter, requests, failed, bytes_in, bytes_out, cost, saved) VALUES (3, 100, 1, 2, 3, 4, 5, 6)",
+		"INSERT INTO record (proxy_id, requests, failed, bytes_in, bytes_out, cost, saved, state) VALUES (7, 1, 2, 3, 4, 5, 6, '{}')",
+		`INSERT INTO log (time, proxy_id, target_id, method, path, success, status, duration, bytes_in, bytes_out, attempts, trail, error)
+			VALUES (1000, 7, 5, 'GET', '/', 1, 200, 30, 3, 4, 1, NULL, '')`,
+		"INSERT INTO event (time, proxy_id, was, became, reason) VALUES (1000, 7, 'healthy', 'down', 'refused')",
+		"INSERT INTO alert (time, notifier, body) VALUES (1000, 'telegram', x'00ff')",
+		"INSERT INTO batch VALUES (1, 42)",
+	},
+	2: {"INSERT INTO note (name, body) VALUES ('told', x'00ff')"},
+}
+
+// atVersion makes a file as a program that knew these migrations did, with a row
+// in each table, and with what else a test wants in it.
+func atVersion(t *testing.T, steps []string, more ...string) string {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "proxy_pool.db")
 	db, err := sql.Open("sqlite", source(path, "_auto_vacuum=incremental", "_journal_mode=WAL"))
@@ -33,18 +51,11 @@ func atVersion(t *testing.T, steps []string) string {
 	if err := migrate(t.Context(), conn, steps); err != nil {
 		t.Fatal(err)
 	}
-	for _, statement := range []string{
-		"INSERT INTO proxy (id, pool, name) VALUES (7, 'main', 'one')",
-		"INSERT INTO target (id, name, seen) VALUES (5, 'api:443', 100)",
-		"INSERT INTO route (id, proxy_id, target_id) VALUES (3, 7, 5)",
-		"INSERT INTO usage (route_id, quarter, requests, failed, bytes_in, bytes_out, cost, saved) VALUES (3, 100, 1, 2, 3, 4, 5, 6)",
-		"INSERT INTO record (proxy_id, requests, failed, bytes_in, bytes_out, cost, saved, state) VALUES (7, 1, 2, 3, 4, 5, 6, '{}')",
-		`INSERT INTO log (time, proxy_id, target_id, method, path, success, status, duration, bytes_in, bytes_out, attempts, trail, error)
-			VALUES (1000, 7, 5, 'GET', '/', 1, 200, 30, 3, 4, 1, NULL, '')`,
-		"INSERT INTO event (time, proxy_id, was, became, reason) VALUES (1000, 7, 'healthy', 'down', 'refused')",
-		"INSERT INTO alert (time, notifier, body) VALUES (1000, 'telegram', x'00ff')",
-		"INSERT INTO batch VALUES (1, 42)",
-	} {
+	statements := more
+	for version := range steps {
+		statements = append(statements, rows[version+1]...)
+	}
+	for _, statement := range statements {
 		if _, err := conn.ExecContext(t.Context(), statement); err != nil {
 			t.Fatal(err)
 		}
@@ -52,8 +63,9 @@ func atVersion(t *testing.T, steps []string) string {
 	return path
 }
 
-// checkMigrated checks that everything that atVersion wrote is there.
-func checkMigrated(t *testing.T, s *Store) {
+// checkMigrated checks that everything is there that atVersion wrote to a file
+// of a version, and that all can be written to.
+func checkMigrated(t *testing.T, s *Store, version int) {
 	t.Helper()
 	ctx := context.Background()
 	usage := pool.Usage{Requests: 1, Failed: 2, BytesIn: 3, BytesOut: 4, Cost: 5, Saved: 6}
@@ -69,16 +81,30 @@ func checkMigrated(t *testing.T, s *Store) {
 	if err != nil || len(events) != 1 || events[0].Reason != "refused" {
 		t.Errorf("events %+v, error %v", events, err)
 	}
+	old := pool.Alert{ID: 1, Time: time.UnixMilli(1000).UTC(), Notifier: "telegram", Body: []byte("\x00\xff")}
 	alerts, err := s.Alerts(ctx)
-	if err != nil || len(alerts) != 1 || string(alerts[0].Body) != "\x00\xff" {
-		t.Errorf("alerts %+v, error %v", alerts, err)
+	compare(t, err, alerts, []pool.Alert{old})
+	var told []pool.Note
+	if version >= 2 {
+		told = []pool.Note{{Name: "told", Body: []byte("\x00\xff")}}
 	}
+	notes, err := s.Notes(ctx)
+	compare(t, err, notes, told)
 	if err := s.Write(ctx, &pool.Batch{ID: 42, Log: []pool.LogRow{{}}}); err != nil {
 		t.Error(err)
 	}
 	if log, err := s.Log(ctx, pool.LogQuery{Limit: 10}); err != nil || len(log) != 1 {
 		t.Errorf("the last batch was not known: log %+v, error %v", log, err)
 	}
+	again, note := old, pool.Note{Name: "told", Body: []byte("new")}
+	again.Body = []byte("again")
+	if err := s.Write(ctx, &pool.Batch{ID: 43, Alerts: []pool.Alert{again}, Notes: []pool.Note{note}}); err != nil {
+		t.Error(err)
+	}
+	alerts, err = s.Alerts(ctx)
+	compare(t, err, alerts, []pool.Alert{again})
+	notes, err = s.Notes(ctx)
+	compare(t, err, notes, []pool.Note{note})
 }
 
 func compare(t *testing.T, err error, got, want any) {
@@ -119,7 +145,7 @@ func TestMigrations(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				checkMigrated(t, s)
+				checkMigrated(t, s, n)
 				if err := s.Close(); err != nil {
 					t.Error(err)
 				}
@@ -142,6 +168,29 @@ func checkVersion(t *testing.T, path string, want int) {
 	}
 }
 
+// TestMigrationOfALargeFile has files that are not checked as a whole. What is
+// looked at in them must be there in each version.
+func TestMigrationOfALargeFile(t *testing.T) {
+	for n := 1; n <= len(migrations); n++ {
+		t.Run(fmt.Sprint(n), func(t *testing.T) {
+			path := atVersion(t, migrations[:n], fmt.Sprintf(
+				"INSERT INTO proxy (pool, name) VALUES ('other', hex(zeroblob(%d)))", maxChecked))
+			if info, err := os.Stat(path); err != nil || info.Size() <= maxChecked {
+				t.Fatalf("the file is not large: %v, error %v", info.Size(), err)
+			}
+			s, err := Open(t.Context(), path, noNotice(t))
+			if err != nil {
+				t.Fatal(err)
+			}
+			checkMigrated(t, s, n)
+			if err := s.Close(); err != nil {
+				t.Error(err)
+			}
+			checkVersion(t, path, len(migrations))
+		})
+	}
+}
+
 // TestFailedMigration has a step that fails: the one before it has been taken,
 // and nothing of it.
 func TestFailedMigration(t *testing.T) {
@@ -157,7 +206,7 @@ func TestFailedMigration(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	checkMigrated(t, s)
+	checkMigrated(t, s, len(migrations))
 	if err := s.Close(); err != nil {
 		t.Error(err)
 	}

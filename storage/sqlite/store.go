@@ -95,6 +95,12 @@ func (s *Store) Alerts(ctx context.Context) ([]pool.Alert, error) {
 	return alerts, s.failed("reading", err)
 }
 
+// Notes returns all notes, by name.
+func (s *Store) Notes(ctx context.Context) ([]pool.Note, error) {
+	notes, err := s.readNotes(ctx)
+	return notes, s.failed("reading", err)
+}
+
 // Close lets go of the file. A damaged one is set aside.
 func (s *Store) Close() error {
 	var err error

@@ -20,11 +20,12 @@ type writer struct {
 
 	spareFree, maxReleased int // the constants, but in tests
 
-	lastBatch, setBatch         *sql.Stmt
-	setRecord, addUsage         *sql.Stmt
-	addEvent, addAlert, deliver *sql.Stmt
-	addLog                      []logInsert
-	values                      []driver.NamedValue // of a statement of addLog
+	lastBatch, setBatch           *sql.Stmt
+	setRecord, addUsage, addEvent *sql.Stmt
+	setAlert, deliver             *sql.Stmt
+	setNote, removeNote           *sql.Stmt
+	addLog                        []logInsert
+	values                        []driver.NamedValue // of a statement of addLog
 }
 
 // errKnown is what a batch that was written already ends with.
@@ -73,8 +74,10 @@ func (w *writer) prepare(ctx context.Context, path string, steps []string) (err 
 			bytes_in = bytes_in + excluded.bytes_in, bytes_out = bytes_out + excluded.bytes_out,
 			cost = cost + excluded.cost, saved = saved + excluded.saved`},
 		{&w.addEvent, "INSERT INTO event VALUES (NULL, ?, ?, ?, ?, ?)"},
-		{&w.addAlert, "INSERT INTO alert VALUES (NULL, ?, ?, ?)"},
+		{&w.setAlert, "REPLACE INTO alert VALUES (?, ?, ?, ?)"},
 		{&w.deliver, "DELETE FROM alert WHERE id = ?"},
+		{&w.setNote, "INSERT INTO note VALUES (?, ?) ON CONFLICT DO UPDATE SET body = excluded.body"},
+		{&w.removeNote, "DELETE FROM note WHERE name = ?"},
 	}
 	w.names = newNames()
 	if w.statements, err = prepareAll(ctx, w.conn, append(list, w.names.list()...)); err != nil {
@@ -137,7 +140,7 @@ func (w *writer) writeAll(ctx context.Context, b *pool.Batch) error {
 		return err
 	}
 	for _, write := range []func(context.Context, *pool.Batch) error{
-		w.writeRecords, w.writeUsage, w.writeLog, w.writeEvents, w.writeAlerts,
+		w.writeRecords, w.writeUsage, w.writeLog, w.writeEvents, w.writeAlerts, w.writeNotes,
 	} {
 		if err := write(ctx, b); err != nil {
 			return err
@@ -194,25 +197,6 @@ func (w *writer) writeEvents(ctx context.Context, b *pool.Batch) error {
 		}
 		_, err = w.addEvent.ExecContext(ctx, e.Time.UnixMilli(), proxy, string(e.From), string(e.To), e.Reason)
 		if err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// writeAlerts adds alerts, and removes those that were delivered.
-func (w *writer) writeAlerts(ctx context.Context, b *pool.Batch) error {
-	for _, id := range b.Delivered {
-		if _, err := w.deliver.ExecContext(ctx, id); err != nil {
-			return err
-		}
-	}
-	for _, a := range b.Alerts {
-		body := a.Body
-		if body == nil {
-			body = []byte{} // nil would be NULL
-		}
-		if _, err := w.addAlert.ExecContext(ctx, a.Time.UnixMilli(), a.Notifier, body); err != nil {
 			return err
 		}
 	}

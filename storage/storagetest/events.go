@@ -89,33 +89,3 @@ func testEventsFilters(t *testing.T, b *bed) {
 		equal(t, test.name, got, want)
 	}
 }
-
-func testAlerts(t *testing.T, b *bed) {
-	alert := func(n int) pool.Alert {
-		return pool.Alert{Time: noon.Add(time.Duration(n) * time.Second), Notifier: "telegram", Body: fmt.Appendf(nil, "body %d", n)}
-	}
-	bodies := func() (out []string) {
-		for _, a := range b.alerts() {
-			out = append(out, string(a.Body))
-		}
-		return out
-	}
-	b.write(pool.Batch{Alerts: []pool.Alert{alert(1), alert(2), alert(3)}})
-	equal(t, "alerts", bodies(), []string{"body 1", "body 2", "body 3"})
-
-	first := b.alerts()
-	b.write(pool.Batch{Delivered: []int64{first[1].ID, 1 << 40}, Alerts: []pool.Alert{alert(4)}})
-	equal(t, "after a delivery", bodies(), []string{"body 1", "body 3", "body 4"})
-
-	var all []int64
-	for _, a := range b.alerts() {
-		all = append(all, a.ID)
-	}
-	b.write(pool.Batch{Delivered: all})
-	equal(t, "after all", bodies(), []string(nil))
-
-	b.write(pool.Batch{Alerts: []pool.Alert{alert(5)}})
-	if got := b.alerts(); len(got) != 1 || got[0].ID <= all[len(all)-1] {
-		t.Errorf("alerts %v, expected one with an ID above %d", got, all[len(all)-1])
-	}
-}

@@ -191,7 +191,7 @@ func testOddStrings(t *testing.T, b *bed) {
 		batch.Records = append(batch.Records, pool.Record{Pool: "odd", Proxy: word, Total: spend(int64(i)), State: []byte(word)})
 		batch.Usage = append(batch.Usage, pool.UsageCell{Pool: "odd", Proxy: word, Target: word, Quarter: quarter(0), Usage: spend(int64(i + 1))})
 		batch.Events = append(batch.Events, pool.EventRow{Event: pool.Event{Time: noon, Pool: word, Proxy: word, From: "up", To: pool.Status(word), Reason: word}})
-		batch.Alerts = append(batch.Alerts, pool.Alert{Time: noon, Notifier: word, Body: []byte(word)})
+		batch.Alerts = append(batch.Alerts, pool.Alert{ID: int64(i + 1), Time: noon, Notifier: word, Body: []byte(word)})
 	}
 	b.write(batch)
 	equal(t, "log", stripped(t, b.log(pool.LogQuery{Limit: 100})), newestFirst(batch.Log, func(pool.LogRow) bool { return true }))
@@ -207,9 +207,5 @@ func testOddStrings(t *testing.T, b *bed) {
 		events[i].ID = 0
 		equal(t, "event", events[i], batch.Events[len(words)-1-i])
 	}
-	alerts := b.alerts()
-	for i := range alerts {
-		alerts[i].ID = 0
-	}
-	equal(t, "alerts", alerts, batch.Alerts)
+	equal(t, "alerts", b.alerts(), batch.Alerts)
 }

@@ -66,8 +66,8 @@ func testPruneUsage(t *testing.T, b *bed) {
 func testPruneOthers(t *testing.T, b *bed) {
 	rows := events(10)
 	var alerts []pool.Alert
-	for _, r := range rows {
-		alerts = append(alerts, pool.Alert{Time: r.Time, Notifier: "webhook"})
+	for i, r := range rows {
+		alerts = append(alerts, pool.Alert{ID: int64(i + 1), Time: r.Time, Notifier: "webhook"})
 	}
 	b.write(pool.Batch{Events: rows, Alerts: alerts})
 	b.prune(pool.Expiry{Events: rows[6].Time, Alerts: rows[3].Time}, 4, true)

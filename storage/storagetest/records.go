@@ -12,6 +12,7 @@ func testEmpty(t *testing.T, b *bed) {
 	equal(t, "log", b.log(pool.LogQuery{Limit: 10}), []pool.LogRow(nil))
 	equal(t, "events", b.events(pool.EventQuery{Limit: 10}), []pool.EventRow(nil))
 	equal(t, "alerts", b.alerts(), []pool.Alert(nil))
+	equal(t, "notes", b.notes(), []pool.Note(nil))
 	b.prune(pool.Expiry{Log: noon, Usage: noon, Events: noon, Alerts: noon}, 10, false)
 	b.write(pool.Batch{})
 }
@@ -45,7 +46,9 @@ func testBatchAgain(t *testing.T, b *bed) {
 	b.write(everything(1))
 	again := everything(1)
 	again.ID = b.batch
-	again.Delivered = []int64{1}
+	again.Alerts = append(again.Alerts, alert(99, 1))
+	again.Delivered = []int64{again.Alerts[0].ID}
+	again.Notes[0].Body = []byte("again")
 	if err := b.store.Write(t.Context(), &again); err != nil {
 		t.Fatalf("writing the same batch again: %v", err)
 	}
@@ -64,7 +67,8 @@ func everything(n int64) pool.Batch {
 		Usage:   []pool.UsageCell{{Pool: "main", Proxy: "one", Target: "api:443", Quarter: quarter(0), Usage: spend(n)}},
 		Log:     []pool.LogRow{logRow(0)},
 		Events:  []pool.EventRow{{Event: pool.Event{Time: noon, Pool: "main", Proxy: "one", From: "healthy", To: "down", Reason: "refused"}}},
-		Alerts:  []pool.Alert{{Time: noon, Notifier: "telegram", Body: []byte(`{"text":"down"}`)}},
+		Alerts:  []pool.Alert{{ID: 7, Time: noon, Notifier: "telegram", Body: []byte(`{"text":"down"}`)}},
+		Notes:   []pool.Note{note("told", `{"one":"down"}`)},
 	}
 }
 
@@ -86,9 +90,6 @@ func checkEverything(t *testing.T, b *bed, n int64) {
 		want.Events[0].ID = events[0].ID
 	}
 	equal(t, "events", events, want.Events)
-	alerts := b.alerts()
-	if len(alerts) == 1 {
-		want.Alerts[0].ID = alerts[0].ID
-	}
-	equal(t, "alerts", alerts, want.Alerts)
+	equal(t, "alerts", b.alerts(), want.Alerts)
+	equal(t, "notes", b.notes(), want.Notes)
 }

@@ -23,25 +23,22 @@ func testReopenedBatchAgain(t *testing.T, b *bed) {
 	b.reopen()
 	again := everything(4)
 	again.ID = b.batch
+	again.Notes[0].Body = nil
 	if err := b.store.Write(t.Context(), &again); err != nil {
 		t.Fatalf("writing the same batch again: %v", err)
 	}
 	checkEverything(t, b, 4)
 }
 
-// testReopenedIDs removes the newest alert and the whole log before the store
-// is opened again: what comes then is no older than what was.
+// testReopenedIDs removes the whole log before the store is opened again: what
+// comes then is no older than what was.
 func testReopenedIDs(t *testing.T, b *bed) {
 	b.write(everything(1))
 	b.write(everything(1))
-	alerts, log := b.alerts(), b.log(pool.LogQuery{Limit: 1})
-	b.write(pool.Batch{Delivered: []int64{alerts[1].ID}})
+	log := b.log(pool.LogQuery{Limit: 1})
 	b.prune(pool.Expiry{Log: noon.AddDate(1, 0, 0)}, 10, false)
 	b.reopen()
 	b.write(everything(1))
-	if got := b.alerts(); len(got) != 2 || got[1].ID <= alerts[1].ID {
-		t.Errorf("alerts %v, expected a new one with an ID above %d", got, alerts[1].ID)
-	}
 	if got := b.log(pool.LogQuery{Limit: 1}); got[0].ID <= log[0].ID {
 		t.Errorf("the ID %d after %d, expected a rising one", got[0].ID, log[0].ID)
 	}

@@ -46,6 +46,14 @@ func (s Suite) Run(t *testing.T) {
 		{"events", testEvents},
 		{"events filters", testEventsFilters},
 		{"alerts", testAlerts},
+		{"alerts disorder", testAlertsDisorder},
+		{"alerts replaced", testAlertsReplaced},
+		{"alerts delivered", testAlertsDelivered},
+		{"notes", testNotes},
+		{"notes in a batch", testNotesInABatch},
+		{"odd notes", testOddNotes},
+		{"large notes", testLargeNotes},
+		{"notes stay", testNotesStay},
 		{"odd strings", testOddStrings},
 		{"times", testTimes},
 		{"prune log", testPruneLog},
@@ -66,6 +74,8 @@ func (s Suite) Run(t *testing.T) {
 	t.Run("reopened", func(t *testing.T) { testReopened(t, s.bed(t)) })
 	t.Run("reopened batch again", func(t *testing.T) { testReopenedBatchAgain(t, s.bed(t)) })
 	t.Run("reopened rising IDs", func(t *testing.T) { testReopenedIDs(t, s.bed(t)) })
+	t.Run("reopened alerts", func(t *testing.T) { testAlertsReopened(t, s.bed(t)) })
+	t.Run("reopened notes", func(t *testing.T) { testNotesReopened(t, s.bed(t)) })
 }
 
 // bed is one store under test.
@@ -160,6 +170,15 @@ func (b *bed) alerts() []pool.Alert {
 		b.t.Fatalf("reading alerts: %v", err)
 	}
 	return alerts
+}
+
+func (b *bed) notes() []pool.Note {
+	b.t.Helper()
+	notes, err := b.store.Notes(b.t.Context())
+	if err != nil {
+		b.t.Fatalf("reading notes: %v", err)
+	}
+	return notes
 }
 
 // prune prunes and checks whether more is left.
