@@ -11,6 +11,10 @@ import (
 // more.
 const maxNotes = 256
 
+// compareEvery is how often the pools are compared with what is known of them
+// from events.
+const compareEvery = time.Minute
+
 // clerk is the goroutine of the desk that goes by the rules. What is here
 // belongs to it alone.
 type clerk struct {
@@ -19,6 +23,7 @@ type clerk struct {
 	rules    map[string]*rules
 	recalled map[string]bool   // pools whose note was taken over
 	notes    map[string][]byte // of pools that are not configured now
+	compared time.Time         // when the pools were compared with what is known
 	report   reporting
 }
 
@@ -79,7 +84,8 @@ func (c *clerk) takeIn() {
 			r.event(now, e)
 		}
 	}
-	if lost || wanted != nil || len(kept) > 0 {
+	if lost || wanted != nil || len(kept) > 0 || now.Sub(c.compared) >= compareEvery {
+		c.compared = now
 		for _, p := range c.settings.Pools {
 			c.rules[p.Name()].compare(now, p)
 		}

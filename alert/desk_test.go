@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -143,7 +144,7 @@ type office struct {
 }
 
 func newOffice(t *testing.T, chats ...Destination) *office {
-	o := &office{T: t, keeper: newFakeKeeper(), pool: newFakePool("main", numbered(1000)...)}
+	o := &office{T: t, keeper: newFakeKeeper(), pool: newFakePool("main", numbered(3)...)}
 	note := func(format string, args ...any) {
 		o.mu.Lock()
 		defer o.mu.Unlock()
@@ -278,7 +279,7 @@ func TestOutage(t *testing.T) {
 			if a.tries > 20+40 {
 				t.Errorf("%d tries", a.tries)
 			}
-			pass(48 * time.Hour)
+			pass(time.Hour)
 			a.want(t)
 			log := []string{"a failed: out of reach: do this", "a recovered"}
 			if restart == time.Hour {
@@ -615,12 +616,15 @@ func TestDailyReport(t *testing.T) {
 		a := &chat{name: "a"}
 		o := newOffice(t)
 		var asked []string
-		var fails error
+		var fails atomic.Bool
 		o.settings.Destinations = []Destination{a}
 		o.settings.Daily = &Clock{9, 0, time.UTC}
 		o.settings.Report = func(_ context.Context, from, to time.Time) (Report, error) {
 			asked = append(asked, from.Format("02T15:04")+" "+to.Format("02T15:04"))
-			return Report{From: from, To: to}, fails
+			if fails.Load() {
+				return Report{}, errors.New("the books are closed")
+			}
+			return Report{From: from, To: to}, nil
 		}
 		o.Follow(o.settings)
 		pass(9*time.Hour - time.Second)
@@ -633,10 +637,10 @@ func TestDailyReport(t *testing.T) {
 		pass(12 * time.Hour)
 		a.want(t, "daily_report low")
 
-		fails = errors.New("the books are closed")
+		fails.Store(true)
 		pass(24 * time.Hour)
 		a.want(t)
-		fails = nil
+		fails.Store(false)
 		pass(2 * time.Minute)
 		a.want(t, "daily_report low")
 
@@ -659,11 +663,14 @@ func TestBusy(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		a := &chat{name: "a"}
 		o := newOffice(t, a)
+		o.pool = newFakePool("main", numbered(1000)...)
+		o.settings.Pools = []Pool{o.pool}
+		o.Follow(o.settings)
 		for _, name := range o.pool.order {
 			o.Event(o.pool.set(name, "down", "test"))
 			pass(3 * time.Millisecond)
 		}
-		pass(time.Hour)
+		pass(20 * time.Minute)
 		a.mu.Lock()
 		arrived := slices.Clone(a.arrived)
 		a.mu.Unlock()
@@ -671,7 +678,7 @@ func TestBusy(t *testing.T) {
 			t.Errorf("arrived %q, expected a start and an end", arrived)
 		}
 		o.restart()
-		pass(time.Hour)
+		pass(20 * time.Minute)
 		if len(a.arrived) != 2 {
 			t.Errorf("arrived %q after a restart", a.arrived[2:])
 		}

@@ -94,15 +94,24 @@ func (r *rules) changed(now time.Time) {
 	}
 }
 
-// compare takes in how the proxies are, where that is not known from events: at
-// the start, and after some were lost.
+// compare takes in how the proxies are: at the start, and now and then, because
+// events may be lost, or overtake one another. Proxies that left the
+// configuration are forgotten.
 func (r *rules) compare(now time.Time, p Pool) {
+	present := make(map[string]bool)
 	for name, proxy := range p.Proxies() {
+		present[name] = true
 		if _, known := r.Proxies[name]; !known && proxy.Status == StatusHealthy {
 			continue
 		}
 		if r.proxy(name).become(now, proxy.Status, proxy.Reason) {
 			r.changed(now)
+		}
+	}
+	for name := range r.Proxies {
+		if !present[name] {
+			delete(r.Proxies, name)
+			r.dirty = true
 		}
 	}
 }
@@ -194,26 +203,31 @@ type finding struct {
 }
 
 // find looks for proxies with news. Disabled ones have none until they are
-// enabled again, and those that left the configuration are forgotten.
+// enabled again.
 func (r *rules) find(now time.Time, p Pool, cooldown time.Duration) findings {
 	f := findings{now: now, cooldown: cooldown, pool: p}
 	f.carrier, f.place = p.Carrier()
 	for name, t := range r.Proxies {
-		proxy, ok := p.Proxy(name)
-		if !ok || proxy.Status == t.is && t.atRest(now) {
-			delete(r.Proxies, name)
-			r.dirty = true
+		news := t.look(now, cooldown)
+		if news == nothing {
+			if t.atRest(now) {
+				delete(r.Proxies, name)
+				r.dirty = true
+			}
 			continue
 		}
-		t.become(now, proxy.Status, proxy.Reason) // events of one proxy may overtake one another
-		if !proxy.Active {
+		proxy, ok := p.Proxy(name)
+		if !ok || !proxy.Active {
 			continue
+		}
+		if t.become(now, proxy.Status, proxy.Reason) { // events may overtake one another
+			news = t.look(now, cooldown)
 		}
 		found := finding{topic: t, place: proxy.Place, Change: Change{
 			Proxy: name, Type: proxy.Type, CostPerGB: proxy.CostPerGB, Uptime: proxy.Uptime,
 			From: t.told(), To: t.is, Reason: t.reason,
 		}}
-		switch t.look(now, cooldown) {
+		switch news {
 		case newState:
 			f.changes = append(f.changes, found)
 		case newFlaps:
