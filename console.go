@@ -71,10 +71,13 @@ func (c console) Usage(ctx context.Context) (alert.Usage, error) {
 	}
 	usage := alert.Usage{Today: usedOf(all.today), Month: usedOf(all.month)}
 	for _, p := range c.app.proxiesOf("", "") {
-		row := alert.UsageRow{Pool: p.PoolName(), Proxy: p.Name, Budget: budgetOf(p, p.Snapshot().Budget)}
+		row := alert.UsageRow{Pool: p.PoolName(), Proxy: p.Name}
+		if b := p.Snapshot().Budget; b != nil {
+			row.Budget = b.String()
+		}
 		if s := byProxy[[2]string{p.PoolName(), p.Name}]; s != nil {
 			row.Today, row.Month = usedOf(s.today), usedOf(s.month)
-		} else if row.Budget == nil {
+		} else if row.Budget == "" {
 			continue
 		}
 		usage.Rows = append(usage.Rows, row)
@@ -84,18 +87,6 @@ func (c console) Usage(ctx context.Context) (alert.Usage, error) {
 
 func usedOf(u pool.Usage) alert.Used {
 	return alert.Used{Requests: u.Requests, Bytes: u.BytesIn + u.BytesOut, CostUSD: u.Cost.USD(), SavedUSD: u.Saved.USD()}
-}
-
-// budgetOf is the state of a budget as alerts have it, nil where there is none.
-func budgetOf(p *pool.Proxy, b *pool.BudgetState) *alert.Budget {
-	if b == nil {
-		return nil
-	}
-	return &alert.Budget{
-		Proxy: p.Name, Type: string(p.Type), CostPerGB: p.CostPerGB, Bytes: b.Bytes, CostUSD: b.Cost.USD(),
-		Percent: int(100 * b.Ratio()), LimitUSD: b.Budget.Money.USD(), Limit: b.Budget.Bytes,
-		Per: string(b.Budget.Per), Hard: b.Budget.Hard, Until: instantOf(b.Until),
-	}
 }
 
 // instantOf is a time in UTC, nil where there is none.

@@ -57,7 +57,7 @@ func (a *answer) rest(proxies []ProxyStatus) {
 	}
 	var counts Counts
 	for i := range proxies {
-		counts.add(&proxies[i])
+		counts.Add(proxies[i].Status, proxies[i].Active)
 	}
 	a.item(join(": ", a.count(a.changes.more, int64(len(proxies))), a.inShort(&counts)))
 }

@@ -72,7 +72,7 @@ func TestPersianOnScreen(t *testing.T) {
 	fromRight(line(few, 1), "•", "VPS-1", ":", "healthy", "←", "down", "،", reversed("اتصال"))
 	fromRight(line(few, 2), "•", reversed("نام"), ":", "down", "←", "healthy")
 
-	target := Alert{Kind: KindTargetUnreachable, Target: "api.telegram.org:443"}
+	target := Alert{Kind: KindTargetUnreachable, Targets: []string{"api.telegram.org:443"}}
 	fromRight(line(target, 0), "🔔", "api.telegram.org:443", reversed("از"), "pool main", reversed("در دسترس نیست"))
 
 	report := alerts()["daily_report"]

@@ -42,7 +42,8 @@ func (r *rules) begin(f *findings) []*Alert {
 func (r *rules) goOn(f *findings) []*Alert {
 	b := r.Burst
 	noneLeft := r.Usable.is == stateDown && r.Usable.told() != stateDown
-	if !noneLeft && f.now.Sub(b.Last) < burstQuiet && f.now.Sub(b.Since) < burstLongest {
+	long := f.now.Sub(b.Since) >= burstLongest
+	if !noneLeft && !long && f.now.Sub(b.Last) < burstQuiet {
 		return nil
 	}
 	all := slices.Concat(f.changes, f.flapping)
@@ -55,6 +56,9 @@ func (r *rules) goOn(f *findings) []*Alert {
 	}
 	r.tellMany(f, a, all)
 	r.Burst, r.singles = nil, nil
+	if long && f.now.Sub(b.Last) < burstQuiet {
+		r.singles = slices.Repeat([]time.Time{f.now}, burstSize) // whatever follows is the next one
+	}
 	return []*Alert{a}
 }
 

@@ -63,7 +63,7 @@ type Usage struct {
 type UsageRow struct {
 	Pool, Proxy  string
 	Today, Month Used
-	Budget       *Budget // nil where there is none
+	Budget       string // "12.50 USD of 50.00 USD a month", empty where there is none
 }
 
 // Used is traffic and money.

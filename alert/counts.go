@@ -51,22 +51,3 @@ func emojiOf(status string, usable bool) string {
 	}
 	return "⛔"
 }
-
-// add counts one more proxy.
-func (c *Counts) add(p *ProxyStatus) {
-	if !p.Active {
-		c.Disabled++
-		return
-	}
-	c.Total++
-	switch p.Status {
-	case "healthy":
-		c.Healthy++
-	case "degraded":
-		c.Degraded++
-	case "down":
-		c.Down++
-	case "blocked":
-		c.Blocked++
-	}
-}

@@ -274,7 +274,7 @@ func TestOutage(t *testing.T) {
 			if h := o.Health()[0]; h.OK || h.Error != "out of reach: do this" || h.Waiting != 20 || h.Since.IsZero() {
 				t.Errorf("health %+v", h)
 			}
-			pass(91 * time.Second) // the longest pause
+			pass(2 * time.Minute) // the longest pause, after the longest try
 			a.want(t, want...)
 			if a.tries > 20+40 {
 				t.Errorf("%d tries", a.tries)

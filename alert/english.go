@@ -20,6 +20,7 @@ var english = words{
 			"healthy":  "{proxy} is healthy again",
 		},
 		became:       "{proxy} is {status}",
+		after:        "It was not healthy for {duration}.",
 		times:        plural{"changed once", "changed {n} times"},
 		many:         "{n} proxies of pool {pool} changed status",
 		more:         plural{"and one more", "and {n} more"},
@@ -41,8 +42,10 @@ var english = words{
 		upAfter:         "It had none for {duration}.",
 		none:            "⛔ No usable proxy is left in pool {pool}.",
 		unreachable:     "{target} is unreachable through pool {pool}",
+		unreachableMany: "{n} targets are unreachable through pool {pool}",
 		unreachableNote: "Every usable proxy fails for it. That points to the target, so no proxy goes down for it.",
 		reachable:       "{target} is reachable again through pool {pool}",
+		reachableMany:   "{n} targets are reachable again through pool {pool}",
 		reachableAfter:  "It was unreachable for {duration}.",
 		checksFailing:   "Health checks of pool {pool} fail through every proxy",
 		checksNote:      "Traffic flows all the same, so the proxies are not to blame: look at the check URLs (url in health_check).",
@@ -141,7 +144,7 @@ var english = words{
 
 	units: unitWords{
 		dollars:      "${n}",
-		free:         "not billed by the gigabyte",
+		free:         "$0/GB",
 		perGigabyte:  "{money}/GB",
 		megabytes:    "{n} MB",
 		gigabytes:    "{n} GB",

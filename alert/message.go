@@ -93,14 +93,26 @@ func (m *notice) poolUp() {
 }
 
 func (m *notice) target() {
+	one, many := m.pools.unreachable, m.pools.unreachableMany
+	if m.a.Kind == KindTargetReachable {
+		one, many = m.pools.reachable, m.pools.reachableMany
+	}
 	v := m.pool()
-	v["target"] = m.name(m.a.Target)
+	if len(m.a.Targets) == 1 {
+		v["target"] = m.name(m.a.Targets[0])
+		m.title(one, v)
+	} else {
+		v["n"] = m.integer(int64(len(m.a.Targets) + m.a.More))
+		m.title(many, v)
+		for _, target := range m.a.Targets {
+			m.item(m.code(target))
+		}
+		m.moreChanged()
+	}
 	if m.a.Kind == KindTargetUnreachable {
-		m.title(m.pools.unreachable, v)
 		m.note(m.pools.unreachableNote)
 		return
 	}
-	m.title(m.pools.reachable, v)
 	m.after(m.pools.reachableAfter)
 	m.carried()
 }

@@ -21,6 +21,9 @@ func (m *notice) changedOne(c *Change) {
 		status = m.list(status, m.count(m.changes.times, int64(c.Times)))
 	}
 	m.field(m.labels.status, status)
+	if c.To == StatusHealthy {
+		m.after(m.changes.after)
+	}
 	m.because(c.Reason)
 	m.field(m.labels.kind, m.code(c.Type))
 	m.field(m.labels.cost, m.price(c.CostPerGB))

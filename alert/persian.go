@@ -26,6 +26,7 @@ var persian = words{
 			"healthy":  "پروکسی {proxy} دوباره سالم شد",
 		},
 		became:       "پروکسی {proxy} الان {status} است",
+		after:        "{duration} سالم نبود.",
 		times:        plural{"یک بار عوض شده", "{n} بار عوض شده"},
 		many:         "وضعیت {n} پروکسی در " + persianPool + " عوض شد",
 		more:         plural{"و یکی دیگر", "و {n} تای دیگر"},
@@ -47,8 +48,10 @@ var persian = words{
 		upAfter:         "{duration} هیچ پروکسی قابل استفاده‌ای نداشت.",
 		none:            "⛔ در " + persianPool + " هیچ پروکسی قابل استفاده‌ای نمانده.",
 		unreachable:     "{target} از " + persianPool + " در دسترس نیست",
+		unreachableMany: "{n} مقصد از " + persianPool + " در دسترس نیستند",
 		unreachableNote: "از هیچ‌کدام از پروکسی‌ها جواب نمی‌دهد. احتمالاً مشکل از خود مقصد است، پس هیچ پروکسی‌ای down نمی‌شود.",
 		reachable:       "{target} دوباره از " + persianPool + " در دسترس است",
+		reachableMany:   "{n} مقصد دوباره از " + persianPool + " در دسترس‌اند",
 		reachableAfter:  "{duration} در دسترس نبود.",
 		checksFailing:   "بررسی سلامت در " + persianPool + " از هیچ پروکسی‌ای جواب نمی‌گیرد",
 		checksNote:      "ترافیک برقرار است، پس مشکل از پروکسی‌ها نیست. آدرس‌های بررسی (url در health_check) را نگاه کنید.",
@@ -148,7 +151,7 @@ var persian = words{
 
 	units: unitWords{
 		dollars:      "{n} دلار",
-		free:         "گیگی حساب نمی‌شود",
+		free:         "گیگی ۰ دلار",
 		perGigabyte:  "گیگی {money}",
 		megabytes:    "{n} مگابایت",
 		gigabytes:    "{n} گیگابایت",

@@ -12,7 +12,7 @@ const (
 	// next one, which the message names.
 	gatherFor = 750 * time.Millisecond
 	// How many targets of a pool are followed.
-	maxTargets = 256
+	maxFollowed = 256
 )
 
 // The states of a pool, of its checks, and of a target.
@@ -68,7 +68,7 @@ func (r *rules) recall(before *rules) {
 		}
 	}
 	for target, t := range before.Targets {
-		if _, known := r.Targets[target]; t != nil && !known && len(r.Targets) < maxTargets {
+		if _, known := r.Targets[target]; t != nil && !known && len(r.Targets) < maxFollowed {
 			r.Targets[target] = newTopic(stateReachable)
 			r.Targets[target].recall(t)
 		}
@@ -168,7 +168,7 @@ func (r *rules) observe(now time.Time, p Pool) (edges []Edge) {
 	for _, target := range unreachable {
 		t, ok := r.Targets[target]
 		if !ok {
-			if len(r.Targets) >= maxTargets {
+			if len(r.Targets) >= maxFollowed {
 				continue
 			}
 			t = newTopic(stateReachable)

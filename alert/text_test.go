@@ -154,7 +154,7 @@ func TestLongestLines(t *testing.T) {
 		longName := strings.Repeat(letter, 64)
 		for _, l := range languages {
 			for name, a := range alerts() {
-				a.Pool, a.Target = longName, target
+				a.Pool, a.Targets = longName, []string{target}
 				if a.Carrier != "" {
 					a.Carrier = longName
 				}

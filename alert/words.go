@@ -33,6 +33,7 @@ type labels struct {
 type changeWords struct {
 	is     map[string]string // one became that, {proxy}
 	became string            // {proxy} became another {status}
+	after  string            // it was not healthy for {duration}
 	times  plural            // how often it did
 	many   string            // {n} of {pool} did
 	more   plural            // that are not named
@@ -55,8 +56,10 @@ type poolWords struct {
 	up, upAfter     string // one is again, after {duration}
 	none            string // no proxy of it is usable
 	unreachable     string // {target} through any proxy of {pool}
+	unreachableMany string // {n} targets are
 	unreachableNote string
 	reachable       string // {target} is, through {pool}
+	reachableMany   string // {n} targets are
 	reachableAfter  string // {duration}
 	checksFailing   string // of {pool}
 	checksNote      string // what to do about it
