@@ -30,7 +30,7 @@ func TestAmounts(t *testing.T) {
 		{"less than a cent", func(s *speaker) piece { return s.money(0.0034) }, "$0.0034", "۰٫۰۰۳۴ دلار"},
 		{"hardly anything", func(s *speaker) piece { return s.money(1e-9) }, "$0.000000001", "۰٫۰۰۰۰۰۰۰۰۱ دلار"},
 
-		{"free", func(s *speaker) piece { return s.price(0) }, "not billed by the gigabyte", "گیگی حساب نمی‌شود"},
+		{"free", func(s *speaker) piece { return s.price(0) }, "$0/GB", "گیگی ۰ دلار"},
 		{"a price", func(s *speaker) piece { return s.price(12) }, "$12/GB", "گیگی ۱۲ دلار"},
 		{"an odd price", func(s *speaker) piece { return s.price(0.5) }, "$0.50/GB", "گیگی ۰٫۵۰ دلار"},
 
