@@ -3,17 +3,14 @@ package proxypool
 import (
 	"context"
 	"fmt"
-	"iter"
 	"slices"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/caddyserver/caddy/v2"
 	"go.uber.org/zap"
 
 	"github.com/caddy-proxypool/proxypool/alert"
-	"github.com/caddy-proxypool/proxypool/books"
 	"github.com/caddy-proxypool/proxypool/pool"
 )
 
@@ -31,12 +28,8 @@ func (a *App) loadAlerts(ctx caddy.Context) error {
 	for _, p := range a.pools {
 		s.Pools = append(s.Pools, newWatched(p))
 	}
-	if config.DailyReport != "" {
-		daily, err := config.clock(a.where)
-		if err != nil {
-			return err
-		}
-		s.Daily = &daily
+	if hour, minute, daily := config.reportAt(); daily {
+		s.Daily = &alert.Clock{Hour: hour, Minute: minute, Location: a.where}
 	}
 	a.alerting.settings = s
 	if a.Alerts == nil || len(config.NotifiersRaw) == 0 {
@@ -72,31 +65,47 @@ func (a *App) addNotifier(module any, env *alert.Env) error {
 	}
 	s := &a.alerting.settings
 	for _, d := range destinations {
-		if slices.ContainsFunc(s.Destinations, func(other alert.Destination) bool { return other.Name() == d.Name() }) {
-			d = numbered{d, a.nextName(d.Name())}
-		}
-		s.Destinations = append(s.Destinations, d)
+		s.Destinations = append(s.Destinations, a.distinct(d))
 	}
 	return nil
 }
 
-// nextName is a name that no destination has yet: two webhooks may be on one host.
-func (a *App) nextName(name string) string {
-	for n := 2; ; n++ {
-		next := name + " #" + strconv.Itoa(n)
-		if !slices.ContainsFunc(a.alerting.settings.Destinations, func(d alert.Destination) bool { return d.Name() == next }) {
-			return next
-		}
+// distinct gives a destination another name where one has its name already: two
+// webhooks may be on one host.
+func (a *App) distinct(d alert.Destination) alert.Destination {
+	taken := func(name string) bool {
+		return slices.ContainsFunc(a.alerting.settings.Destinations, func(other alert.Destination) bool { return other.Name() == name })
+	}
+	name := d.Name()
+	for n := 2; taken(name); n++ {
+		name = d.Name() + " #" + strconv.Itoa(n)
+	}
+	runner, runs := d.(alert.Runner)
+	switch {
+	case name == d.Name():
+		return d
+	case runs:
+		return renamedRunner{runner, name}
+	default:
+		return renamed{d, name}
 	}
 }
 
-// numbered is a destination whose name another one has already.
-type numbered struct {
+// renamed is a destination whose name another one has already.
+type renamed struct {
 	alert.Destination
 	name string
 }
 
-func (n numbered) Name() string { return n.name }
+func (r renamed) Name() string { return r.name }
+
+// renamedRunner is the same of one that runs.
+type renamedRunner struct {
+	alert.Runner
+	name string
+}
+
+func (r renamedRunner) Name() string { return r.name }
 
 // alertHooks write to the log how deliveries go, and tell Caddy of edges.
 func (a *App) alertHooks() alert.Hooks {
@@ -151,96 +160,4 @@ func (a *App) report(ctx context.Context, from, to time.Time) (alert.Report, err
 		}
 	}
 	return report, nil
-}
-
-// watched is a pool as the alerts see it.
-type watched struct {
-	*livePool
-	byName map[string]*pool.Proxy
-}
-
-func newWatched(p *livePool) *watched {
-	w := &watched{livePool: p, byName: make(map[string]*pool.Proxy)}
-	for _, proxy := range p.Pool.Proxies() {
-		w.byName[proxy.Name] = proxy
-	}
-	return w
-}
-
-// Name implements [alert.Pool], as do the others.
-func (w *watched) Name() string { return w.Pool.Name }
-
-// Proxies are the pool's.
-func (w *watched) Proxies() iter.Seq2[string, alert.Proxy] {
-	return func(yield func(string, alert.Proxy) bool) {
-		for _, p := range w.Pool.Proxies() {
-			if !yield(p.Name, seen(p)) {
-				return
-			}
-		}
-	}
-}
-
-// Proxy is the one of a name.
-func (w *watched) Proxy(name string) (alert.Proxy, bool) {
-	p, ok := w.byName[name]
-	if !ok {
-		return alert.Proxy{}, false
-	}
-	return seen(p), true
-}
-
-// Carrier is the proxy that the next request goes through.
-func (w *watched) Carrier() (name string, place int) {
-	if p := w.Pool.Carrier(time.Now()); p != nil {
-		return p.Name, p.Place()
-	}
-	return "", 0
-}
-
-// seen is a proxy as the alerts see it.
-func seen(p *pool.Proxy) alert.Proxy {
-	row := p.Snapshot()
-	return alert.Proxy{
-		Type: string(p.Type), CostPerGB: p.CostPerGB, Place: p.Place(),
-		Status: string(row.Status), Reason: row.Reason, Active: row.Active, Uptime: row.Uptime,
-	}
-}
-
-// keeper keeps the alerts in the books.
-type keeper struct{ *books.Books }
-
-// Keep implements [alert.Keeper].
-func (k keeper) Keep(add []alert.Letter, done []int64, notes map[string][]byte) {
-	alerts := make([]pool.Alert, len(add))
-	for i, l := range add {
-		alerts[i] = pool.Alert{ID: l.ID, Time: l.Time, Notifier: l.To, Body: l.Body}
-	}
-	list := make([]pool.Note, 0, len(notes))
-	for name, body := range notes {
-		list = append(list, pool.Note{Name: name, Body: body})
-	}
-	k.Books.Keep(alerts, done, list)
-}
-
-// kept is what a store has of alerts.
-func kept(ctx context.Context, store pool.Store) (alert.Kept, error) {
-	alerts, err := store.Alerts(ctx)
-	if err != nil {
-		return alert.Kept{}, err
-	}
-	notes, err := store.Notes(ctx)
-	if err != nil {
-		return alert.Kept{}, err
-	}
-	k := alert.Kept{Notes: make(map[string][]byte, len(notes))}
-	for _, a := range alerts {
-		k.Letters = append(k.Letters, alert.Letter{ID: a.ID, Time: a.Time, To: a.Notifier, Body: a.Body})
-	}
-	for _, n := range notes {
-		if strings.HasPrefix(n.Name, alert.NotePrefix) {
-			k.Notes[n.Name] = n.Body
-		}
-	}
-	return k, nil
 }

@@ -33,6 +33,7 @@ func TestMain(m *testing.M) {
 		}
 	}
 	caddy.RegisterModule(logCapture{})
+	caddy.RegisterModule(eventEar{})
 	code := m.Run()
 	_ = os.RemoveAll(home)
 	os.Exit(code)
