@@ -105,7 +105,7 @@ func (n *Notifier) unmarshalSecret(d *caddyfile.Dispenser) error {
 func (n *Notifier) unmarshalHeader(d *caddyfile.Dispenser) error {
 	args := d.RemainingArgs()
 	if len(args) != 2 {
-		return d.Errf("header: expected a field and its value, got %d arguments; a value with spaces stands in quotes", len(args))
+		return d.Errf("header: expected two arguments, a field and its value, got %d; one with spaces stands in quotes", len(args))
 	}
 	if n.Header == nil {
 		n.Header = make(map[string][]string)
