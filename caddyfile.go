@@ -42,13 +42,16 @@ func parseGlobalOption(d *caddyfile.Dispenser, prev any) (any, error) {
 //		usage_log on|off {
 //			... see [UsageLogConfig.unmarshal]
 //		}
+//		alerts    {
+//			... see [AlertsConfig.unmarshal]
+//		}
 //		pool      [<name>] {
 //			... see [PoolConfig.UnmarshalCaddyfile]
 //		}
 //	}
 //
 // pool may be given again, with another name. What follows the name of a store
-// is read by the store. Not available yet: alerts.
+// is read by the store.
 func (c *AppConfig) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	d.Next() // the option's name
 	if err := parse.NoMore(d, moduleName); err != nil {
@@ -62,7 +65,10 @@ func (c *AppConfig) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 			c.UsageLog = new(UsageLogConfig)
 			return c.UsageLog.unmarshal(d)
 		}),
-		"alerts": parse.NotYet(),
+		"alerts": parse.Once(func(d *caddyfile.Dispenser) error {
+			c.Alerts = new(AlertsConfig)
+			return c.Alerts.unmarshal(d)
+		}),
 		"pool": parse.Repeated(func(d *caddyfile.Dispenser) error {
 			p := new(PoolConfig)
 			c.Pools = append(c.Pools, p)

@@ -123,6 +123,11 @@ func FuzzCaddyfile(f *testing.F) {
 	f.Add("proxy_pool http://USER@host/ USER@ {\nUSER@x y\n}")
 	f.Add("proxy_pool {\nusage_log USER@\n}")
 	f.Add("proxy_pool {\nusage_log on {\nredact USER@( USER@x USER@\n}\n}")
+	f.Add("proxy_pool {\nalerts {\nlanguage USER@\n}\n}")
+	f.Add("proxy_pool {\nalerts {\nUSER@ x\n}\n}")
+	f.Add("proxy_pool {\nalerts USER@ {\ndaily_report USER@\n}\n}")
+	f.Add("proxy_pool {\nalerts {\nwebhook http://USER@h/x USER@ {\nsecret USER@ x\nheader X USER@\nvia USER@\ntimeout USER@\n}\n}\n}")
+	f.Add("proxy_pool {\nalerts {\nwebhook ftp://USER@h/x\n}\n}")
 	f.Add("proxy_pool {\nstorage sqlite USER@x USER@\n}")
 	f.Add("proxy_pool {\npool {\nproxy A direct {\nbudget 5GB USER@x USER@\ntraffic_alert USER@\n}\n}\n}")
 	f.Fuzz(func(t *testing.T, input string) {

@@ -27,8 +27,8 @@ type AppConfig struct {
 	// One row for each request, for audit and billing. Default: off.
 	UsageLog *UsageLogConfig `json:"usage_log,omitempty"`
 
-	// Who is told when something happens. Not available yet.
-	Alerts json.RawMessage `json:"alerts,omitempty"`
+	// Who is told when something happens. Default: nobody.
+	Alerts *AlertsConfig `json:"alerts,omitempty"`
 
 	// The pools.
 	Pools []*PoolConfig `json:"pools,omitempty"`
@@ -45,6 +45,11 @@ func (c *AppConfig) resolve(repl *caddy.Replacer) error {
 	if c.UsageLog != nil {
 		if err := c.UsageLog.resolve(repl); err != nil {
 			return fmt.Errorf("usage_log: %w", err)
+		}
+	}
+	if c.Alerts != nil {
+		if err := c.Alerts.resolve(repl); err != nil {
+			return fmt.Errorf("alerts: %w", err)
 		}
 	}
 	for i, p := range c.Pools {
@@ -64,7 +69,7 @@ func (c *AppConfig) validate() error {
 	if err := cmp.Or(
 		checkStorage(c.StorageRaw),
 		c.checkUsageLog(),
-		notYet("alerts", c.Alerts),
+		c.checkAlerts(),
 		c.checkTimezone(),
 	); err != nil {
 		return err
@@ -91,6 +96,16 @@ func (c *AppConfig) checkUsageLog() error {
 	}
 	if err := c.UsageLog.validate(); err != nil {
 		return fmt.Errorf("usage_log: %w", err)
+	}
+	return nil
+}
+
+func (c *AppConfig) checkAlerts() error {
+	if c.Alerts == nil {
+		return nil
+	}
+	if err := c.Alerts.validate(); err != nil {
+		return fmt.Errorf("alerts: %w", err)
 	}
 	return nil
 }
@@ -128,14 +143,6 @@ func checkStorage(raw json.RawMessage) error {
 	}
 	_, err := findModule("storage", storageNamespace, store.Module)
 	return err
-}
-
-// notYet refuses an option that this version knows but does not have.
-func notYet(option string, raw json.RawMessage) error {
-	if absent(raw) {
-		return nil
-	}
-	return fmt.Errorf("%s is not available yet", option)
 }
 
 func absent(raw json.RawMessage) bool {

@@ -37,7 +37,6 @@ func TestAppMistakes(t *testing.T) {
 		"rule with a group of the future":    {`{"usage_log": {"redact": [{"regexp": "(a)", "replacement": "$2"}]}}`, `usage_log: redact: number 1: the replacement names a group that the regular expression does not have; before letters and digits ${1} is written for $1, and $$ for a dollar sign`},
 		"rule with an unset variable":        {`{"usage_log": {"redact": [{"regexp": "{env.PP_UNSET}", "replacement": "x"}]}}`, `usage_log: redact: number 1: placeholder {env.PP_UNSET} has no value`},
 		"replacement with an unset variable": {`{"usage_log": {"redact": [{"regexp": "a", "replacement": "{env.PP_UNSET}"}]}}`, `usage_log: redact: number 1: placeholder {env.PP_UNSET} has no value`},
-		"alerts":                             {`{"alerts": {}}`, `alerts is not available yet`},
 		"time zone":                          {`{"timezone": "Atlantis/Capital"}`, `timezone: expected a name such as Asia/Tehran, got "Atlantis/Capital"`},
 		"time zone unset":                    {`{"timezone": "{env.PP_UNSET}"}`, `timezone: evaluated placeholder {env.PP_UNSET} is empty`},
 		"null pool":                          {`{"pools": [null]}`, `pools: number 1 must not be null`},
@@ -122,6 +121,7 @@ func TestUnknownKeys(t *testing.T) {
 		"budget":       `{"pools": [{"proxies": [{"budget": {"eur": 50}}]}]}`,
 		"usage log":    `{"usage_log": {"format": "json"}}`,
 		"redact":       `{"usage_log": {"redact": [{"path": "/"}]}}`,
+		"alerts":       `{"alerts": {"webhook": "https://h"}}`,
 	} {
 		t.Run(name, func(t *testing.T) {
 			if err := caddy.StrictUnmarshalJSON([]byte(config), new(AppConfig)); err == nil {
@@ -202,6 +202,8 @@ func TestDefaultsAreComplete(t *testing.T) {
 		"block":        BlockConfig{}.withDefaults(),
 		"usage log":    new(UsageLogConfig).withDefaults(),
 		"no log":       (*UsageLogConfig)(nil).withDefaults(),
+		"alerts":       new(AlertsConfig).withDefaults(),
+		"no alerts":    (*AlertsConfig)(nil).withDefaults(),
 	} {
 		v := reflect.ValueOf(config)
 		for i := range v.NumField() {
@@ -294,6 +296,7 @@ func TestHandWrittenJSON(t *testing.T) {
 	err := caddy.StrictUnmarshalJSON([]byte(`{
 		"storage": {"module": "memory"}, "timezone": "Asia/Tehran",
 		"usage_log": {"enabled": true, "retention": "30d", "redact": [{"regexp": "/keys/[^/]+", "replacement": "/keys/***"}]},
+		"alerts": {"language": "en", "cooldown": "15m", "daily_report": "09:00", "notifiers": [{"notifier": "webhook", "url": "https://ops.example.com/hook", "via": ["direct", "main"]}]},
 		"pools": [{"name": "main", "max_failures": 3, "connect_timeout": "5s", "hedge_delay": "auto", "keepalive": -1,
 			"proxies": [{"name": "Residential", "type": "residential", "url": "http://192.0.2.1", "cost_per_gb": 12,
 				"budget": {"usd": 50, "per": "month", "hard": true}, "traffic_alert": 5368709120}],
@@ -317,6 +320,9 @@ func TestHandWrittenJSON(t *testing.T) {
 	metered := main.Proxies[0]
 	if b := metered.Budget; b.dollars() != 50 || b.bytes() != 0 || b.Per != "month" || !b.Hard || metered.trafficAlert() != 5<<30 {
 		t.Errorf("loaded as %s", canonical(t, metered))
+	}
+	if a := c.Alerts; a.Language != "en" || *a.Cooldown != *lasts(15 * time.Minute) || a.DailyReport != "09:00" || len(a.NotifiersRaw) != 1 {
+		t.Errorf("loaded as %s", canonical(t, a))
 	}
 	if l := c.UsageLog; !l.Enabled || *l.Retention != *lasts(30 * 24 * time.Hour) || len(l.Redact) != 1 {
 		t.Errorf("loaded as %s", canonical(t, l))

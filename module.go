@@ -13,7 +13,8 @@ import (
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/caddyconfig/httpcaddyfile"
 
-	// The stores register themselves.
+	// The notifiers and the stores register themselves.
+	_ "github.com/caddy-proxypool/proxypool/alert/webhook"
 	_ "github.com/caddy-proxypool/proxypool/storage/memory"
 	_ "github.com/caddy-proxypool/proxypool/storage/sqlite"
 )

@@ -18,7 +18,6 @@ import (
 type Option struct {
 	read       func(*caddyfile.Dispenser) error
 	repeatable bool
-	refused    bool // not an option to recommend
 }
 
 // Options are what may stand in a block, by name.
@@ -30,15 +29,6 @@ func Once(read func(*caddyfile.Dispenser) error) Option { return Option{read: re
 // Repeated is an option that may be given any number of times.
 func Repeated(read func(*caddyfile.Dispenser) error) Option {
 	return Option{read: read, repeatable: true}
-}
-
-// NotYet is an option that is known but does nothing in this version.
-func NotYet() Option {
-	refuse := Once(func(d *caddyfile.Dispenser) error {
-		return d.Errf("%s is not available yet", d.Val())
-	})
-	refuse.refused = true
-	return refuse
 }
 
 // Value is an option with one argument. parse reads it into what dst points to.
@@ -110,12 +100,7 @@ func (o Options) unknown(d *caddyfile.Dispenser, where string) error {
 	if d.Val() == "{" {
 		return d.Errf("unexpected block in %s", where)
 	}
-	var known []string
-	for _, name := range slices.Sorted(maps.Keys(o)) {
-		if !o[name].refused {
-			known = append(known, name)
-		}
-	}
+	known := slices.Sorted(maps.Keys(o))
 	return d.Errf("unknown option %s in %s, expected one of %s", Quote(d.Val()), where, strings.Join(known, ", "))
 }
 
