@@ -34,8 +34,8 @@ func alerts() []alert.Alert {
 		{Kind: alert.KindBurstOver, Priority: alert.Normal, Pool: "main", Counts: counts, Seconds: 120},
 		{Kind: alert.KindPoolDown, Priority: alert.High, Pool: "main", Counts: counts},
 		{Kind: alert.KindPoolUp, Priority: alert.Normal, Pool: "main", Carrier: "Own", Counts: counts, Seconds: 61},
-		{Kind: alert.KindTargetUnreachable, Priority: alert.High, Pool: "main", Target: "api.telegram.org:443"},
-		{Kind: alert.KindTargetReachable, Priority: alert.Normal, Pool: "main", Target: "api.telegram.org:443", Seconds: 30},
+		{Kind: alert.KindTargetUnreachable, Priority: alert.High, Pool: "main", Targets: []string{"api.telegram.org:443"}},
+		{Kind: alert.KindTargetReachable, Priority: alert.Normal, Pool: "main", Targets: []string{"api.telegram.org:443"}, Seconds: 30},
 		{Kind: alert.KindChecksFailing, Priority: alert.Normal, Pool: "main"},
 		{Kind: alert.KindChecksPassing, Priority: alert.Low, Pool: "main", Seconds: 600},
 		{Kind: alert.KindTrafficAlert, Priority: alert.Normal, Pool: "main", Budget: &alert.Budget{
