@@ -549,7 +549,7 @@ func TestCaddyEvents(t *testing.T) {
 	}
 	c := client(t)
 	s.get(c, "/")
-	expect("proxy_pool.budget", map[string]any{"pool": "main", "proxy": "P1", "kind": "budget", "percent": 100, "hard": false})
+	expect("proxy_pool.budget", map[string]any{"pool": "main", "proxy": "P1", "kind": "budget", "percent": 80, "hard": false})
 	proxy.MustSetMode(t, proxytest.TLSGarbage)
 	for range 3 {
 		s.do(c, http.MethodGet, "/", "", "")
