@@ -516,7 +516,7 @@ func TestCaddyEvents(t *testing.T) {
 	heardEvents.list = nil
 	origin := sends(t, 1<<20)
 	proxy := proxytest.NewProxy(t, proxytest.ProxyConfig{})
-	pools := strings.Replace(onePool(t, "", proxy), "priority 1", "priority 1\n\tcost_per_gb 10\n\tbudget 0.01USD day", 1)
+	pools := strings.Replace(onePool(t, "keepalive off", proxy), "priority 1", "priority 1\n\tcost_per_gb 10\n\tbudget 0.01USD day", 1)
 	s := serve(t, pools, reverse(origin.URL(), ""))
 	var config map[string]any
 	if err := json.Unmarshal(s.config(pools, reverse(origin.URL(), "")), &config); err != nil {
