@@ -76,9 +76,24 @@ func tour(q *quickstart) {
 	q.post("/vps/hang", "VPS hangs")
 	q.expect("VPS:*Datacenter:ok")
 
+	q.chat()
 	q.books()
 	q.spendBudget()
 	q.end()
+}
+
+// chat is what the admin's phone got by now, and what it answers.
+func (q *quickstart) chat() {
+	q.t.Helper()
+	for _, want := range []string{"🔔 VPS is down", "⚡ Auto-switched to: Datacenter", "ℹ️ VPS is healthy again"} {
+		q.eventually("Telegram: "+want, func() bool { return strings.Contains(q.said(), "│ "+want) })
+	}
+	resp, err := http.Post("http://localhost:"+q.ports["9400"]+"/say", "text/plain", strings.NewReader("/status"))
+	if err != nil || resp.StatusCode != http.StatusOK {
+		q.t.Fatal(resp, err)
+	}
+	_ = resp.Body.Close()
+	q.eventually("an answer to /status", func() bool { return strings.Contains(q.said(), "│ Traffic goes through: ") })
 }
 
 // books asks what was used, which is in the books at once.
@@ -163,7 +178,7 @@ type quickstart struct {
 func newQuickstart(t *testing.T, programs string) *quickstart {
 	t.Helper()
 	q := &quickstart{t: t, programs: programs, dir: t.TempDir(), over: make(chan struct{})}
-	q.ports = freePorts(t, "2019", "8080", "8443", "9400", "9401", "9402", "9403")
+	q.ports = freePorts(t, "2019", "8080", "8443", "9400", "9401", "9402", "9403", "9404")
 	input, err := os.ReadFile("quickstart/Caddyfile")
 	if err != nil {
 		t.Fatal(err)

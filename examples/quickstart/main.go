@@ -56,6 +56,7 @@ type quickstart struct {
 
 	settings settings
 	proxies  []*proxy
+	chat     *chat // where alerts go; nil where the Caddyfile has none
 }
 
 // run starts all and returns when ctx ends, or Caddy does.
@@ -80,7 +81,15 @@ func (q *quickstart) run(ctx context.Context) error {
 	if err != nil {
 		return inUse(q.control, err)
 	}
-	server := &http.Server{Handler: controls(q.proxies), ReadHeaderTimeout: time.Second}
+	mux := controls(q.proxies)
+	if q.settings.telegram != nil {
+		if q.chat, err = openChat(q.settings.telegram); err != nil {
+			return err
+		}
+		defer q.chat.server.Close()
+		mux.HandleFunc("POST /say", q.chat.say)
+	}
+	server := &http.Server{Handler: mux, ReadHeaderTimeout: time.Second}
 	go func() { _ = server.Serve(ln) }()
 	defer func() { _ = server.Close() }()
 	return q.runCaddy(ctx)
@@ -115,6 +124,9 @@ func (q *quickstart) runCaddy(ctx context.Context) error {
 	}
 	if err := cmd.Start(); err != nil {
 		return fmt.Errorf("starting Caddy: %w", err)
+	}
+	if q.chat != nil {
+		go q.chat.show(ctx)
 	}
 	q.follow(bufio.NewScanner(log))
 	err = cmd.Wait()
@@ -182,6 +194,9 @@ Type in another terminal:
 		{"curl -s " + q.settings.admin + "/proxy_pool/usage", "what each carried, and what that cost"},
 	} {
 		fmt.Printf("  %-46s # %s\n", step[0], step[1])
+	}
+	if q.chat != nil {
+		fmt.Printf("  %-46s # %s\n", "curl -d /status "+atLocalhost(q.control)+"/say", "write to the admin's bot")
 	}
 	fmt.Print("\nCtrl-C ends all of it. What happens meanwhile:\n\n")
 }

@@ -120,7 +120,7 @@ func (p *proxy) forget(conn net.Conn) {
 }
 
 // controls are the requests that make proxies fail and heal.
-func controls(proxies []*proxy) http.Handler {
+func controls(proxies []*proxy) *http.ServeMux {
 	mux := http.NewServeMux()
 	for _, p := range proxies {
 		path := "POST /" + strings.ToLower(p.name) + "/"

@@ -15,7 +15,12 @@ type settings struct {
 	proxies []struct{ name, addr string }
 	listen  []string // of the servers, the front first
 	admin   string
+
+	telegram *telegramSettings // nil where alerts do not go there
 }
+
+// telegramSettings say where alerts go.
+type telegramSettings struct{ addr, chat string }
 
 // adapt lets Caddy read the Caddyfile, so that there is one place to change.
 func adapt(ctx context.Context, caddy, caddyfile string) (settings, error) {
@@ -36,6 +41,13 @@ func adapt(ctx context.Context, caddy, caddyfile string) (settings, error) {
 				} `json:"servers"`
 			} `json:"http"`
 			ProxyPool struct {
+				Alerts struct {
+					Notifiers []struct {
+						Notifier string `json:"notifier"`
+						APIURL   string `json:"api_url"`
+						ChatID   string `json:"chat_id"`
+					} `json:"notifiers"`
+				} `json:"alerts"`
 				Pools []struct {
 					Proxies []struct {
 						Name string `json:"name"`
@@ -62,6 +74,11 @@ func adapt(ctx context.Context, caddy, caddyfile string) (settings, error) {
 				return settings{}, fmt.Errorf("reading %s: %w", caddyfile, err)
 			}
 			s.proxies = append(s.proxies, struct{ name, addr string }{p.Name, u.Host})
+		}
+	}
+	for _, n := range config.Apps.ProxyPool.Alerts.Notifiers {
+		if u, err := url.Parse(n.APIURL); err == nil && n.Notifier == "telegram" {
+			s.telegram = &telegramSettings{u.Host, n.ChatID}
 		}
 	}
 	if len(s.proxies) == 0 || len(s.listen) == 0 {
