@@ -187,6 +187,8 @@ func TestAlertThroughPool(t *testing.T) {
 		t.Error("the message did not go through the pool")
 	}
 
+	eventually(t, "the answer is read", func() bool { return s.notifiers()[0].LastDelivered != nil })
+
 	// From here on only alerts use the pool. None gets through, and that is told
 	// in the status alone.
 	second.MustSetMode(t, proxytest.Refuse)

@@ -25,7 +25,7 @@ func TestAlertsDefaults(t *testing.T) {
 func TestAlertsMistakes(t *testing.T) {
 	t.Setenv("PP_LANGUAGE", "de")
 	t.Setenv("PP_AT", "24:00")
-	const expected = "webhook"
+	const expected = "telegram, webhook"
 	for name, test := range map[string]struct{ config, want string }{
 		"language":              {`{"language": "de"}`, `language: expected one of en, fa, got "de"`},
 		"language in capitals":  {`{"language": "EN"}`, `language: expected one of en, fa, got "EN"`},

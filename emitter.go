@@ -2,6 +2,7 @@ package proxypool
 
 import (
 	"context"
+	"errors"
 	"sync"
 	"time"
 
@@ -37,9 +38,13 @@ type emitted struct {
 }
 
 // newEmitter makes one that waits until Caddy has started all apps: before that
-// the events app may not know yet who has subscribed.
+// the events app may not know yet who has subscribed. Where no events are
+// configured it is nil, which tells nobody.
 func newEmitter(ctx caddy.Context, logger *zap.Logger) (*emitter, error) {
-	app, err := ctx.App("events")
+	app, err := ctx.AppIfConfigured("events")
+	if errors.Is(err, caddy.ErrNotConfigured) {
+		return nil, nil
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -78,6 +83,9 @@ func (e *emitter) drain() {
 
 // end lets the handlers of what waits run, for a moment.
 func (e *emitter) end() {
+	if e == nil {
+		return
+	}
 	e.stop()
 	ended := make(chan struct{})
 	go func() {
@@ -92,6 +100,9 @@ func (e *emitter) end() {
 
 // emit hands over an event. It never waits.
 func (e *emitter) emit(name string, data map[string]any) {
+	if e == nil {
+		return
+	}
 	select {
 	case e.queue <- emitted{moduleName + "." + name, data}:
 	default:

@@ -14,6 +14,7 @@ import (
 	"github.com/caddyserver/caddy/v2/caddyconfig/httpcaddyfile"
 
 	// The notifiers and the stores register themselves.
+	_ "github.com/caddy-proxypool/proxypool/alert/telegram"
 	_ "github.com/caddy-proxypool/proxypool/alert/webhook"
 	_ "github.com/caddy-proxypool/proxypool/storage/memory"
 	_ "github.com/caddy-proxypool/proxypool/storage/sqlite"

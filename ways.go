@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -99,7 +100,7 @@ func (t *through) RoundTrip(req *http.Request) (*http.Response, error) {
 // RoundTrip sends the request along the first way that gets an answer, be it
 // what it may. Those that were closed lately come last.
 func (w *ways) RoundTrip(req *http.Request) (*http.Response, error) {
-	var errs []error
+	var errs waysClosed
 	for _, way := range w.inOrder(time.Now()) {
 		again := req.Clone(req.Context())
 		if req.GetBody != nil {
@@ -116,10 +117,18 @@ func (w *ways) RoundTrip(req *http.Request) (*http.Response, error) {
 		if req.Context().Err() != nil {
 			return nil, req.Context().Err()
 		}
-		errs = append(errs, fmt.Errorf("%s: %s", way.name, plainly(err)))
+		if _, ours := errors.AsType[*pool.Error](err); len(w.list) == 1 && !ours {
+			return nil, err // whoever asks knows such errors
+		}
+		errs = append(errs, way.name+": "+plainly(err))
 	}
-	return nil, errors.Join(errs...)
+	return nil, errs
 }
+
+// waysClosed says of each way why no answer came along it.
+type waysClosed []string
+
+func (e waysClosed) Error() string { return strings.Join(e, "; ") }
 
 // inOrder are the ways as they are to be tried.
 func (w *ways) inOrder(now time.Time) []*way {
@@ -187,13 +196,16 @@ func (e *ending) Close() error {
 	return e.ReadCloser.Close()
 }
 
-// plainly is what went wrong, without the URL, in which there may be a token.
+// plainly is what went wrong, in a few words and without the URL, in which there
+// may be a token.
 func plainly(err error) string {
-	var failure *pool.Error
-	if errors.As(err, &failure) {
+	if failure, ok := errors.AsType[*pool.Error](err); ok {
 		return failure.Reason
 	}
 	if wrapped, ok := errors.AsType[*url.Error](err); ok {
+		err = wrapped.Err
+	}
+	if wrapped, ok := errors.AsType[*net.OpError](err); ok {
 		err = wrapped.Err
 	}
 	return err.Error()

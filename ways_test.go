@@ -1,0 +1,141 @@
+package proxypool
+
+import (
+	"bytes"
+	"io"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/caddy-proxypool/proxypool/internal/proxytest"
+)
+
+// waysOf are the ways of a configuration that runs.
+func waysOf(t *testing.T, patience time.Duration, names ...string) *ways {
+	t.Helper()
+	carries, err := runningApps()[0].waysTo(names, patience)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return carries.(*ways)
+}
+
+// post posts a body along the ways and returns the answer, or the error.
+func post(t *testing.T, along http.RoundTripper, url, body string) (string, error) {
+	t.Helper()
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, url, bytes.NewReader([]byte(body)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp, err := along.RoundTrip(req)
+	if err != nil {
+		return "", err
+	}
+	defer resp.Body.Close()
+	text, err := io.ReadAll(resp.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text), nil
+}
+
+// tried are the names of the ways in the order in which they are tried now.
+func (w *ways) tried() string {
+	var names []string
+	for _, way := range w.inOrder(time.Now()) {
+		names = append(names, way.name)
+	}
+	return strings.Join(names, " ")
+}
+
+func TestWaysOpenAndClosed(t *testing.T) {
+	origin := proxytest.NewOrigin(t, proxytest.OriginConfig{})
+	proxy := proxytest.NewProxy(t, proxytest.ProxyConfig{Hosts: map[string]string{"127.0.0.1:1": origin.Addr()}})
+	serve(t, onePool(t, "", proxy), "")
+
+	w := waysOf(t, 5*time.Second)
+	if got := w.tried(); got != "direct main" {
+		t.Errorf("the default is %q", got)
+	}
+	if got, err := post(t, w, origin.URL()+"/echo", "hello"); err != nil || got != "hello" {
+		t.Errorf("%q, %v", got, err)
+	}
+	if proxy.Accepted() != 0 {
+		t.Error("direct went through the proxy")
+	}
+	// What is refused directly gets through the pool, with its body.
+	if got, err := post(t, w, "http://127.0.0.1:1/echo", "hello"); err != nil || got != "hello" {
+		t.Errorf("%q, %v", got, err)
+	}
+	if got := w.tried(); got != "main direct" {
+		t.Errorf("then %q are tried, expected the closed way to rest", got)
+	}
+	// A way that rests is the last resort.
+	proxy.MustSetMode(t, proxytest.Refuse)
+	if got, err := post(t, w, origin.URL()+"/echo", "again"); err != nil || got != "again" {
+		t.Errorf("%q, %v", got, err)
+	}
+	if got := w.tried(); got != "direct main" {
+		t.Errorf("then %q are tried", got)
+	}
+	_, err := post(t, w, "http://127.0.0.1:1/bot123:secret/x", "")
+	if want := "direct: connect: connection refused; main: dial_refused"; err == nil || err.Error() != want {
+		t.Errorf("error %v, expected %s", err, want)
+	}
+	if n := origin.Requests(); n != 3 {
+		t.Errorf("%d requests, expected 3", n)
+	}
+}
+
+// TestWaysPatience: what gets no answer in time is closed, also where the
+// request was sent.
+func TestWaysPatience(t *testing.T) {
+	stuck := make(chan struct{})
+	slow := proxytest.NewOrigin(t, proxytest.OriginConfig{Handler: http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		select {
+		case <-stuck:
+		case <-r.Context().Done():
+		}
+	})})
+	t.Cleanup(func() { close(stuck) })
+	quick := proxytest.NewOrigin(t, proxytest.OriginConfig{})
+	proxy := proxytest.NewProxy(t, proxytest.ProxyConfig{Hosts: map[string]string{slow.Addr(): quick.Addr()}})
+	serve(t, onePool(t, "", proxy), "")
+	w := waysOf(t, 300*time.Millisecond, "direct", "main")
+	start := time.Now()
+	if got, err := post(t, w, slow.URL()+"/echo", "hello"); err != nil || got != "hello" {
+		t.Errorf("%q, %v", got, err)
+	}
+	if took := time.Since(start); took < 300*time.Millisecond || took > 3*time.Second {
+		t.Errorf("took %s", took)
+	}
+	if got := w.tried(); got != "main direct" {
+		t.Errorf("then %q are tried", got)
+	}
+}
+
+func TestWaysRest(t *testing.T) {
+	w := &way{name: "direct"}
+	now := time.Now()
+	var rests []time.Duration
+	for range 7 {
+		w.closed(now)
+		rests = append(rests, w.until.Sub(now))
+	}
+	if rests[0] != minRest || rests[1] != 2*minRest || rests[6] != maxRest {
+		t.Errorf("rests for %v", rests)
+	}
+	w.opened()
+	if !w.until.IsZero() {
+		t.Error("still rests")
+	}
+}
+
+// TestDirectIsDirect, whatever the environment says.
+func TestDirectIsDirect(t *testing.T) {
+	t.Setenv("HTTP_PROXY", "http://127.0.0.1:1")
+	if newDirect().(*http.Transport).Proxy != nil {
+		t.Error("direct goes by the environment")
+	}
+}
