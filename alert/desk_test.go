@@ -360,7 +360,7 @@ func TestParts(t *testing.T) {
 
 func TestRetryAfter(t *testing.T) {
 	bubble(t, func(t *testing.T) {
-		a := &chat{name: "a", err: &RetryAfter{7 * time.Minute, errors.New("too many: wait")}}
+		a := &chat{name: "a", err: &RetryAfterError{7 * time.Minute, errors.New("too many: wait")}}
 		o := newOffice(t, a)
 		o.raise(1)
 		a.set(func(c *chat) { c.err = nil })
@@ -374,7 +374,7 @@ func TestRetryAfter(t *testing.T) {
 // TestRefused: what will never be taken does not hold up the rest.
 func TestRefused(t *testing.T) {
 	bubble(t, func(t *testing.T) {
-		a := &chat{name: "a", err: &Refused{errors.New("too odd")}}
+		a := &chat{name: "a", err: &RefusedError{errors.New("too odd")}}
 		o := newOffice(t, a)
 		o.raise(1)
 		a.set(func(c *chat) { c.err = nil })

@@ -58,21 +58,21 @@ type Runner interface {
 	Run(ctx context.Context, report func(error))
 }
 
-// RetryAfter is an error of [Destination.Send] with the time that the other side
+// RetryAfterError is an error of [Destination.Send] with the time that the other side
 // asks for before the next try.
-type RetryAfter struct {
+type RetryAfterError struct {
 	After time.Duration
 	Err   error
 }
 
-func (e *RetryAfter) Error() string { return e.Err.Error() }
+func (e *RetryAfterError) Error() string { return e.Err.Error() }
 
-func (e *RetryAfter) Unwrap() error { return e.Err }
+func (e *RetryAfterError) Unwrap() error { return e.Err }
 
-// Refused is an error of [Destination.Send] for an alert that will never be
+// RefusedError is an error of [Destination.Send] for an alert that will never be
 // taken, so that those behind it must not wait for it.
-type Refused struct{ Err error }
+type RefusedError struct{ Err error }
 
-func (e *Refused) Error() string { return e.Err.Error() }
+func (e *RefusedError) Error() string { return e.Err.Error() }
 
-func (e *Refused) Unwrap() error { return e.Err }
+func (e *RefusedError) Unwrap() error { return e.Err }

@@ -110,8 +110,8 @@ func (s *sender) deliver(l *letter) time.Duration {
 	}
 	var err error
 	l.parts, err = s.send(l)
-	var later *RetryAfter
-	var refused *Refused
+	var later *RetryAfterError
+	var refused *RefusedError
 	switch {
 	case err == nil:
 		s.outbox.done(s.Name(), l)

@@ -21,11 +21,13 @@ import (
 // TestExamples validates every Caddyfile here as "caddy validate" does. That
 // needs no network, and warns of nothing, bad formatting included.
 func TestExamples(t *testing.T) {
-	for _, name := range []string{"VPS_PASS", "DC1_PASS", "RES_PASS", "WEATHER_API_KEY"} {
+	for _, name := range []string{"VPS_PASS", "DC1_PASS", "RES_PASS", "WEATHER_API_KEY", "HOOK_SECRET"} {
 		t.Setenv(name, "p@ss/{w}:rd")
 	}
+	t.Setenv("ADMIN_TELEGRAM_BOT_TOKEN", "123456789:AA-secret")
+	t.Setenv("ADMIN_TELEGRAM_CHAT_ID", "4711")
 	paths, err := filepath.Glob("*/Caddyfile")
-	if err != nil || len(paths) < 4 {
+	if err != nil || len(paths) < 6 {
 		t.Fatalf("found %d Caddyfiles: %v", len(paths), err)
 	}
 	for _, path := range paths {

@@ -116,7 +116,7 @@ func (c *chat) reply(ctx context.Context, to *models.Message, text alert.Text) {
 func (c *chat) deliverPatiently(ctx context.Context, text alert.Text, params bot.SendMessageParams) error {
 	for try := 1; ; try++ {
 		err := c.deliver(ctx, text, params)
-		later, ok := errors.AsType[*alert.RetryAfter](err)
+		later, ok := errors.AsType[*alert.RetryAfterError](err)
 		if !ok || later.After > longestWait || try == answerTries {
 			return err
 		}

@@ -94,7 +94,7 @@ func (c *chat) explain(err error) error {
 	case refusal.says("upgraded to a supergroup"):
 		return fmt.Errorf("the group %s has become a supergroup with another number: find it out and set it as chat_id", c.id)
 	}
-	return &alert.Refused{Err: fmt.Errorf("the Bot API takes no message such as this one%s: "+
+	return &alert.RefusedError{Err: fmt.Errorf("the Bot API takes no message such as this one%s: "+
 		"it is given up; please report it to the authors of proxypool", refusal.quoted())}
 }
 
@@ -154,5 +154,5 @@ func (e *apiError) later() error {
 	if e.retryAfter == 0 {
 		return err
 	}
-	return &alert.RetryAfter{After: e.retryAfter, Err: err}
+	return &alert.RetryAfterError{After: e.retryAfter, Err: err}
 }

@@ -77,8 +77,8 @@ func TestErrors(t *testing.T) {
 						t.Errorf("expected %q in\n%v", words, err)
 					}
 				}
-				var later *alert.RetryAfter
-				var never *alert.Refused
+				var later *alert.RetryAfterError
+				var never *alert.RefusedError
 				isLater, isNever := errors.As(err, &later), errors.As(err, &never)
 				if isLater != (tt.kind == asked) || isNever != (tt.kind == refused) {
 					t.Errorf("to be tried later %v, never %v", isLater, isNever)

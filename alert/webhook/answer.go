@@ -28,7 +28,7 @@ func (h *hook) judge(resp *http.Response) error {
 		return err
 	}
 	if after, asked := retryAfter(resp.Header.Get("Retry-After"), time.Now()); asked {
-		return &alert.RetryAfter{After: after, Err: err}
+		return &alert.RetryAfterError{After: after, Err: err}
 	}
 	return err
 }

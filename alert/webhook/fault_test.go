@@ -37,7 +37,7 @@ func failing(t *testing.T, h *hook) error {
 			t.Errorf("the error %q shows %q", err, secret)
 		}
 	}
-	if _, ok := errors.AsType[*alert.Refused](err); ok {
+	if _, ok := errors.AsType[*alert.RefusedError](err); ok {
 		t.Errorf("%v is refused for good, expected another try", err)
 	}
 	if _, ok := errors.AsType[*url.Error](err); ok {
@@ -74,7 +74,7 @@ func TestStatuses(t *testing.T) {
 			if want := fmt.Sprintf("http://%s answered %d: %s", host, code, want); err.Error() != want {
 				t.Errorf("got %q, expected %q", err, want)
 			}
-			if _, ok := errors.AsType[*alert.RetryAfter](err); ok {
+			if _, ok := errors.AsType[*alert.RetryAfterError](err); ok {
 				t.Error("got a time for the next try, which was not asked for")
 			}
 			if len(got) != 1 {
@@ -106,7 +106,7 @@ func TestRetryAfterHeader(t *testing.T) {
 		host := strings.TrimPrefix(server.URL, "http://")
 		err := failing(t, load(t, full("http", host, ""), http.DefaultTransport))
 		var got time.Duration
-		if wait, ok := errors.AsType[*alert.RetryAfter](err); ok {
+		if wait, ok := errors.AsType[*alert.RetryAfterError](err); ok {
 			got = wait.After
 		}
 		if got != test.want {

@@ -190,7 +190,7 @@ func TestStopped(t *testing.T) {
 	if !errors.Is(err, context.Canceled) || err.Error() != "posting to http://192.0.2.1 was given up: context canceled" {
 		t.Errorf("got the error %v", err)
 	}
-	if _, ok := errors.AsType[*alert.Refused](err); ok {
+	if _, ok := errors.AsType[*alert.RefusedError](err); ok {
 		t.Error("the alert is given up with it")
 	}
 }
