@@ -100,7 +100,7 @@ func (t *through) RoundTrip(req *http.Request) (*http.Response, error) {
 // RoundTrip sends the request along the first way that gets an answer, be it
 // what it may. Those that were closed lately come last.
 func (w *ways) RoundTrip(req *http.Request) (*http.Response, error) {
-	var errs waysClosed
+	var errs waysError
 	for _, way := range w.inOrder(time.Now()) {
 		again := req.Clone(req.Context())
 		if req.GetBody != nil {
@@ -125,10 +125,10 @@ func (w *ways) RoundTrip(req *http.Request) (*http.Response, error) {
 	return nil, errs
 }
 
-// waysClosed says of each way why no answer came along it.
-type waysClosed []string
+// waysError says of each way why no answer came along it.
+type waysError []string
 
-func (e waysClosed) Error() string { return strings.Join(e, "; ") }
+func (e waysError) Error() string { return strings.Join(e, "; ") }
 
 // inOrder are the ways as they are to be tried.
 func (w *ways) inOrder(now time.Time) []*way {

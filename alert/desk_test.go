@@ -269,7 +269,7 @@ func TestOutage(t *testing.T) {
 					o.restart()
 				}
 			}
-			pass(begin.Add(10 * time.Minute).Sub(time.Now()))
+			pass(time.Until(begin.Add(10 * time.Minute)))
 			a.set(func(c *chat) { c.err, c.takes = nil, 0 })
 			if h := o.Health()[0]; h.OK || h.Error != "out of reach: do this" || h.Waiting != 20 || h.Since.IsZero() {
 				t.Errorf("health %+v", h)

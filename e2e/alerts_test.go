@@ -116,7 +116,7 @@ func TestAlertsKill(t *testing.T) {
 	if err := api.Reopen(); err != nil {
 		t.Fatal(err)
 	}
-	for n := range len(want) {
+	for n := range want {
 		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 		_, err := api.Wait(ctx, n+1)
 		cancel()
