@@ -74,7 +74,7 @@ fmt: $(TOOLS)/golangci-lint ## Format the code
 
 .PHONY: bench
 bench: build ## Compare with Caddy's own reverse_proxy, weigh the books, and print the tables (BENCHFLAGS="-only books -short")
-	@go test -run '^$$' -bench 'Choose|Schedule|Tick' -benchmem ./pool ./health
+	@go test -run '^$$' -bench 'Choose|Schedule|Tick|Look|Compare|Message' -benchmem ./pool ./health ./alert
 	@go build -o $(BUILD)/bench ./bench
 	@exec $(BUILD)/bench -caddy $(BUILD)/caddy $(BENCHFLAGS)
 

@@ -162,8 +162,7 @@ func (c *clerk) look(ctx context.Context, now time.Time) {
 		r := c.rules[p.Name()]
 		told, edges := r.look(now, p, c.settings.Cooldown, len(c.settings.Destinations) > 0)
 		alerts = append(alerts, told...)
-		if r.dirty {
-			r.dirty = false
+		if r.toNote(now) {
 			notes[notePool+p.Name()] = note(r)
 		}
 		for _, e := range edges {

@@ -11,6 +11,8 @@ const (
 	// together are told of together, and by then the pool has moved on to the
 	// next one, which the message names.
 	gatherFor = 750 * time.Millisecond
+	// How often it is stored that something changed that is not told yet.
+	noteEvery = 10 * time.Second
 	// How many targets of a pool are followed.
 	maxFollowed = 256
 )
@@ -33,7 +35,9 @@ type rules struct {
 
 	gathered time.Time   // when what is new may be told; zero where nothing is
 	singles  []time.Time // when proxies were told of, one by one
-	dirty    bool        // what is stored is not up to date
+	dirty    bool        // what was told is not stored yet
+	stale    bool        // nor is how often things changed, which may wait
+	noted    time.Time   // when it was handed over to be stored
 }
 
 func newRules() *rules {
@@ -85,7 +89,7 @@ func (r *rules) recall(before *rules) {
 }
 
 func (r *rules) changed(now time.Time) {
-	r.dirty = true
+	r.stale = true
 	if r.gathered.IsZero() {
 		r.gathered = now.Add(gatherFor)
 	}
@@ -111,7 +115,7 @@ func (r *rules) compare(now time.Time, p Pool) {
 	for name := range r.Proxies {
 		if !present[name] {
 			delete(r.Proxies, name)
-			r.dirty = true
+			r.stale = true
 		}
 	}
 }
@@ -140,6 +144,16 @@ func (r *rules) look(now time.Time, p Pool, cooldown time.Duration, tell bool) (
 	alerts = append(alerts, r.tellChecks(&f)...)
 	alerts = append(alerts, r.tellTargets(&f)...)
 	return alerts, edges
+}
+
+// toNote reports whether what is stored is to be brought up to date: at once
+// where something was told, because it goes with the alert.
+func (r *rules) toNote(now time.Time) bool {
+	if !r.dirty && (!r.stale || now.Sub(r.noted) < noteEvery) {
+		return false
+	}
+	r.dirty, r.stale, r.noted = false, false, now
+	return true
 }
 
 // due is when to look again at the latest, the zero time where it is enough to
@@ -212,7 +226,7 @@ func (r *rules) find(now time.Time, p Pool, cooldown time.Duration) findings {
 		if news == nothing {
 			if t.atRest(now) {
 				delete(r.Proxies, name)
-				r.dirty = true
+				r.stale = true
 			}
 			continue
 		}
