@@ -348,8 +348,6 @@ func TestOutageIsToldOnce(t *testing.T) {
 		want string
 	}{
 		"wrong token":    {telegramtest.Unauthorized, "token"},
-		"no such chat":   {telegramtest.ChatNotFound, "chat"},
-		"blocked":        {telegramtest.Forbidden, "block"},
 		"another server": {telegramtest.HTMLPage, "api_url"},
 	} {
 		t.Run(name, func(t *testing.T) {

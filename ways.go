@@ -23,6 +23,8 @@ const (
 	// How long a way that was closed is passed over, doubling: a network that
 	// blocks the API does so for long, and each try costs an alert seconds.
 	minRest, maxRest = time.Minute, 16 * time.Minute
+
+	forEver = 24 * time.Hour // until whoever asks gives up
 )
 
 // ways carry what we send on our own behalf: directly and through pools, in the
@@ -98,10 +100,12 @@ func (t *through) RoundTrip(req *http.Request) (*http.Response, error) {
 }
 
 // RoundTrip sends the request along the first way that gets an answer, be it
-// what it may. Those that were closed lately come last.
+// what it may. Those that were closed lately come last. The last of them has all
+// the time there is: giving up on what was sent means to send it again.
 func (w *ways) RoundTrip(req *http.Request) (*http.Response, error) {
 	var errs waysError
-	for _, way := range w.inOrder(time.Now()) {
+	list := w.inOrder(time.Now())
+	for i, way := range list {
 		again := req.Clone(req.Context())
 		if req.GetBody != nil {
 			body, err := req.GetBody()
@@ -110,7 +114,11 @@ func (w *ways) RoundTrip(req *http.Request) (*http.Response, error) {
 			}
 			again.Body = body
 		}
-		resp, err := way.send(again, w.patience)
+		patience := w.patience
+		if i == len(list)-1 {
+			patience = forEver
+		}
+		resp, err := way.send(again, patience)
 		if err == nil {
 			return resp, nil
 		}

@@ -115,6 +115,18 @@ func TestWaysPatience(t *testing.T) {
 	}
 }
 
+// TestLastWay has all the time there is.
+func TestLastWay(t *testing.T) {
+	slow := proxytest.NewOrigin(t, proxytest.OriginConfig{Delay: 500 * time.Millisecond})
+	serve(t, "pool main {\nproxy Own direct\n}\n", "")
+	if _, err := post(t, waysOf(t, 100*time.Millisecond, "direct"), slow.URL()+"/echo", "hello"); err != nil {
+		t.Error(err)
+	}
+	if n := slow.Requests(); n != 1 {
+		t.Errorf("sent %d times", n)
+	}
+}
+
 func TestWaysRest(t *testing.T) {
 	w := &way{name: "direct"}
 	now := time.Now()

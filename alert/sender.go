@@ -124,7 +124,9 @@ func (s *sender) deliver(l *letter) time.Duration {
 	case s.ctx.Err() != nil:
 		return 0 // it was broken off
 	case errors.As(err, &later):
-		s.failed(err)
+		if later.After > maxRetry {
+			s.failed(err) // a shorter pause is no outage
+		}
 		return max(later.After, minRetry)
 	default:
 		s.failed(err)
