@@ -94,7 +94,7 @@ func (a *adminAPI) status(w http.ResponseWriter, r *http.Request) error {
 	for _, p := range pools {
 		for _, proxy := range p.Proxies() {
 			row := proxy.Snapshot()
-			answer.Summary.count(&row)
+			answer.Summary.Add(string(row.Status), row.Active)
 			answer.Proxies = append(answer.Proxies, newStatusRow(p.Name, &row))
 			cost += row.Cost
 		}

@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/caddy-proxypool/proxypool/alert"
 	"github.com/caddy-proxypool/proxypool/books"
 	"github.com/caddy-proxypool/proxypool/pool"
 )
@@ -33,12 +34,7 @@ func newStoreAnswer(h books.Health) storeAnswer {
 
 // summary counts the active proxies by status, and the disabled ones.
 type summary struct {
-	Total        int     `json:"total"`
-	Healthy      int     `json:"healthy"`
-	Degraded     int     `json:"degraded"`
-	Down         int     `json:"down"`
-	Blocked      int     `json:"blocked"`
-	Disabled     int     `json:"disabled"`
+	alert.Counts
 	TotalCostUSD float64 `json:"total_cost_usd"`
 }
 
@@ -70,24 +66,6 @@ type statusRow struct {
 	NextCheck      *string  `json:"next_check"`
 	LastSuccess    *string  `json:"last_success"`
 	LastError      string   `json:"last_error"`
-}
-
-func (s *summary) count(row *pool.Row) {
-	if !row.Active {
-		s.Disabled++
-		return
-	}
-	s.Total++
-	switch row.Status {
-	case pool.StatusHealthy:
-		s.Healthy++
-	case pool.StatusDegraded:
-		s.Degraded++
-	case pool.StatusDown:
-		s.Down++
-	case pool.StatusBlocked:
-		s.Blocked++
-	}
 }
 
 // budget is how much of a proxy's budget was used. Limit and Used are in the
