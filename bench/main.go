@@ -42,6 +42,7 @@ var parts = []struct {
 	{"return", (*rig).comeBack},
 	{"reload", (*rig).reload},
 	{"books", (*rig).books},
+	{"alerts", (*rig).alerts},
 	{"memory", (*rig).memory},
 	{"checks", (*rig).checks},
 }

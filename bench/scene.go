@@ -16,6 +16,11 @@ type scene struct {
 }
 
 func (r *rig) newScene(ctx context.Context, delay time.Duration) (*scene, error) {
+	return r.newSceneWith(ctx, delay, "")
+}
+
+// newSceneWith has more options beside the pool.
+func (r *rig) newSceneWith(ctx context.Context, delay time.Duration, options string) (*scene, error) {
 	config, err := serverTLS(r.dir, "http/1.1")
 	if err != nil {
 		return nil, err
@@ -42,7 +47,7 @@ func (r *rig) newScene(ctx context.Context, delay time.Duration) (*scene, error)
 		}
 		return nil
 	})
-	s.site = site{pool: r.poolOf("https://"+s.origin.addr()+checkPath, addrs...), body: "proxy_pool https://" + s.origin.addr() + "\n"}
+	s.site = site{pool: r.poolOf("https://"+s.origin.addr()+checkPath, addrs...), body: "proxy_pool https://" + s.origin.addr() + "\n", options: options}
 	if r.plain {
 		s.site = r.reverseProxy(s.origin.addr(), addrs[0], "")
 	}
