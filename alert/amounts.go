@@ -58,13 +58,10 @@ func (s *speaker) traffic(bytes int64) piece {
 	}
 }
 
-// uptime is rounded down: 100% is what never failed.
+// uptime has one decimal and is rounded down: 100.0% is what never failed.
 func (s *speaker) uptime(percent float64) piece {
 	const hair = 1e-9 // 95.2 is a little less than 95.2
 	tenths := math.Floor(percent*10 + hair)
-	if tenths == 1000 {
-		return s.percent(100)
-	}
 	return s.fill(s.units.percent, values{"n": s.decimal(tenths/10, 1, 1)})
 }
 

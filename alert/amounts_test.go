@@ -34,7 +34,7 @@ func TestAmounts(t *testing.T) {
 		{"a price", func(s *speaker) piece { return s.price(12) }, "$12/GB", "گیگی ۱۲ دلار"},
 		{"an odd price", func(s *speaker) piece { return s.price(0.5) }, "$0.50/GB", "گیگی ۰٫۵۰ دلار"},
 
-		{"always up", func(s *speaker) piece { return s.uptime(100) }, "100%", "۱۰۰\u200f٪"},
+		{"always up", func(s *speaker) piece { return s.uptime(100) }, "100.0%", "۱۰۰٫۰\u200f٪"},
 		{"not quite always", func(s *speaker) piece { return s.uptime(99.999) }, "99.9%", "۹۹٫۹\u200f٪"},
 		{"as it is", func(s *speaker) piece { return s.uptime(95.2) }, "95.2%", "۹۵٫۲\u200f٪"},
 		{"as it is computed", func(s *speaker) piece { return s.uptime(float64(1000-3) / 1000 * 100) }, "99.7%", "۹۹٫۷\u200f٪"},
