@@ -396,7 +396,7 @@ func TestValidateSendsNothing(t *testing.T) {
 			t.Fatal(err)
 		}
 		err := caddy.Validate(&config)
-		if strings.Contains(pools, "nowhere") && (err == nil || !strings.Contains(err.Error(), `"nowhere"`)) {
+		if strings.Contains(pools, "nowhere") && (err == nil || !strings.Contains(err.Error(), `number 1: telegram: via: pool "nowhere"`)) {
 			t.Errorf("error %v, expected the pool that does not exist", err)
 		}
 	}
