@@ -446,6 +446,26 @@ func TestCommandsInTheChat(t *testing.T) {
 	s.noToken()
 }
 
+// TestTimesInTheChat are in the time zone of the app.
+func TestTimesInTheChat(t *testing.T) {
+	origin := proxytest.NewOrigin(t, proxytest.OriginConfig{TLS: true})
+	first, second := proxytest.NewProxy(t, proxytest.ProxyConfig{}), proxytest.NewProxy(t, proxytest.ProxyConfig{})
+	first.MustSetMode(t, proxytest.Refuse)
+	s := serve(t, "timezone Asia/Tehran\n"+onePool(t, "max_failures 1", first, second), reverse(origin.URL(), ""))
+	s.get(client(t), "/")
+	explanations, err := console{runningApps()[0]}.Explain(t.Context(), origin.URL())
+	if err != nil {
+		t.Fatal(err)
+	}
+	verdict := explanations[0].Proxies[0]
+	if verdict.Usable || verdict.Until.Location().String() != "Asia/Tehran" {
+		t.Errorf("%+v, expected until when it is down, in the time zone", verdict)
+	}
+	if free := explanations[0].Proxies[1]; !free.Usable || !free.Until.IsZero() {
+		t.Errorf("%+v, expected a usable one", free)
+	}
+}
+
 // TestWebhookAlert is signed, and says what the chat says.
 func TestWebhookAlert(t *testing.T) {
 	bodies := make(chan string, 16)

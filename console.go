@@ -118,7 +118,11 @@ func (c console) Explain(_ context.Context, target string) ([]alert.Explanation,
 		}
 		explanation := alert.Explanation{Pool: p.Name, Target: key.Addr}
 		for _, v := range p.Explain(key, time.Now()) {
-			explanation.Proxies = append(explanation.Proxies, alert.Verdict{Proxy: v.Name, Usable: v.Usable, Reason: v.Reason, Until: v.Until})
+			verdict := alert.Verdict{Proxy: v.Name, Usable: v.Usable, Reason: v.Reason}
+			if !v.Until.IsZero() {
+				verdict.Until = v.Until.In(c.app.where)
+			}
+			explanation.Proxies = append(explanation.Proxies, verdict)
 		}
 		all = append(all, explanation)
 	}
