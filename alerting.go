@@ -120,6 +120,12 @@ func (a *App) alertHooks() alert.Hooks {
 		Dropped: func(destination string, alerts int, why string) {
 			a.logger.Error("alerts were dropped", zap.String("notifier", destination), zap.Int("alerts", alerts), zap.String("reason", why))
 		},
+		Idle: func(destination string, err error) {
+			a.logger.Error("commands in the chat are not answered", zap.String("notifier", destination), zap.Error(err))
+		},
+		Running: func(destination string) {
+			a.logger.Info("commands in the chat are answered again", zap.String("notifier", destination))
+		},
 		Edge: a.tellEdge,
 	}
 }

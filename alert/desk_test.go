@@ -156,6 +156,8 @@ func newOffice(t *testing.T, chats ...Destination) *office {
 			Failed:    func(name string, err error) { note("%s failed: %v", name, err) },
 			Recovered: func(name string, after time.Duration) { note("%s recovered", name) },
 			Dropped:   func(name string, n int, why string) { note("%s dropped %d: %s", name, n, why) },
+			Idle:      func(name string, err error) { note("%s is idle: %v", name, err) },
+			Running:   func(name string) { note("%s runs again", name) },
 			Edge:      func(e Edge) { note("edge %s", e.Kind) },
 		},
 	}
@@ -596,7 +598,7 @@ func TestRunner(t *testing.T) {
 			t.Errorf("health %+v", h)
 		}
 		r.report(nil)
-		o.wantLog("r failed: another program polls", "r recovered")
+		o.wantLog("r is idle: another program polls", "r runs again")
 		for range 3 {
 			o.Follow(o.settings)
 			synctest.Wait()

@@ -197,9 +197,9 @@ func (s *sender) report(err error) {
 	switch {
 	case !news:
 	case err != nil:
-		s.hooks.failed(s.Name(), err)
+		s.hooks.idle(s.Name(), err)
 	default:
-		s.hooks.recovered(s.Name(), 0)
+		s.hooks.running(s.Name())
 	}
 }
 
