@@ -446,6 +446,34 @@ func TestCommandsInTheChat(t *testing.T) {
 	s.noToken()
 }
 
+// TestReportSpan: a report tells the times that it is about, which are those of
+// the books.
+func TestReportSpan(t *testing.T) {
+	origin := proxytest.NewOrigin(t, proxytest.OriginConfig{TLS: true})
+	s := serve(t, onePool(t, "", proxytest.NewProxy(t, proxytest.ProxyConfig{})), reverse(origin.URL(), ""))
+	s.get(client(t), "/")
+	const quarter = 15 * time.Minute
+	begin := time.Now().UTC().Truncate(quarter)
+	for _, test := range []struct {
+		at       time.Time
+		requests int64
+	}{
+		{begin.Add(7 * time.Minute), 0}, // the quarter is in the next report, all of it
+		{begin.Add(quarter), 1},
+		{begin.Add(24*time.Hour + 7*time.Minute), 1},
+		{begin.Add(24*time.Hour + quarter), 0},
+	} {
+		report, err := runningApps()[0].report(t.Context(), test.at.Add(-24*time.Hour), test.at)
+		if err != nil {
+			t.Fatal(err)
+		}
+		to := test.at.Truncate(quarter)
+		if report.Requests != test.requests || !report.To.Equal(to) || !report.From.Equal(to.Add(-24*time.Hour)) {
+			t.Errorf("at %s: %+v, expected %d requests in the day until %s", test.at, report, test.requests, to)
+		}
+	}
+}
+
 // TestTimesInTheChat are in the time zone of the app.
 func TestTimesInTheChat(t *testing.T) {
 	origin := proxytest.NewOrigin(t, proxytest.OriginConfig{TLS: true})
