@@ -147,7 +147,7 @@ func TestThousandProxiesDie(t *testing.T) {
 	if !strings.Contains(messages[0].Text, "Many proxies of pool main are changing status") || !strings.Contains(messages[0].Text, "and ") {
 		t.Errorf("the start:\n%s", messages[0].Text)
 	}
-	for _, want := range []string{"🚨", "have settled", "1,000", "No usable proxy is left in pool main"} {
+	for _, want := range []string{"🚨 <b>Pool main has no usable proxy left</b>", "have settled", "1,000"} {
 		if !strings.Contains(messages[1].Text, want) {
 			t.Errorf("the end lacks %q:\n%s", want, messages[1].Text)
 		}
