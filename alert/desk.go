@@ -212,7 +212,8 @@ type Result struct {
 }
 
 // Test sends a test to every destination now, past what waits, and returns what
-// came of it, by destination in the order of their names.
+// came of it, by destination in the order of their names. [Desk.Health] tells it,
+// too.
 func (d *Desk) Test(ctx context.Context) []Result {
 	ctx, cancel := context.WithTimeout(ctx, testWithin)
 	defer cancel()
@@ -226,6 +227,7 @@ func (d *Desk) Test(ctx context.Context) []Result {
 		testing.Go(func() {
 			a := &Alert{Version: Version, ID: now.UnixMicro(), Kind: KindTest, Priority: Normal, Time: now}
 			_, err := s.Send(ctx, a, 0)
+			s.tested(err)
 			results[i] = Result{s.Name(), err}
 		})
 	}

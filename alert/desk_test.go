@@ -555,6 +555,19 @@ func TestTestAlert(t *testing.T) {
 			t.Errorf("results %q, expected %q", got, want)
 		}
 		a.want(t, "test normal")
+		if h := o.Health(); !h[0].OK || h[0].Delivered.IsZero() || h[1].OK || h[1].Error != "no: do this" {
+			t.Errorf("health %+v", h)
+		}
+		b.set(func(c *chat) { c.err = nil })
+		o.Test(t.Context())
+		if h := o.Health()[1]; !h.OK || h.Error != "" {
+			t.Errorf("health %+v", h)
+		}
+		o.wantLog("b failed: no: do this", "b recovered")
+		gone, leave := context.WithCancel(t.Context())
+		leave()
+		b.set(func(c *chat) { c.takes = time.Second })
+		o.Test(gone)
 		o.wantLog()
 	})
 }

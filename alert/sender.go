@@ -184,6 +184,18 @@ func (s *sender) worked() {
 	}
 }
 
+// tested notes what came of a test, unless nobody waited for the end of it.
+func (s *sender) tested(err error) {
+	var refused *RefusedError
+	switch {
+	case err == nil:
+		s.worked()
+	case errors.As(err, &refused), errors.Is(err, context.Canceled):
+	default:
+		s.failed(err)
+	}
+}
+
 // report notes how the runner fares.
 func (s *sender) report(err error) {
 	text := ""
