@@ -435,6 +435,11 @@ func TestCommandsInTheChat(t *testing.T) {
 			t.Error("P1 is not disabled")
 		}
 	}
+	for _, action := range []string{"enable", "disable"} {
+		if n := strings.Count(captured.String(), `"action":"`+action+`"`); n != 1 {
+			t.Errorf("%s is logged %d times", action, n)
+		}
+	}
 	api.Say("666", "/disable P2")
 	api.Say("4711", "/status")
 	if message := waitMessages(t, api, 8)[7]; message.Chat != "4711" || !s.row("P2").Active {

@@ -7,6 +7,8 @@ import (
 	"strings"
 	"time"
 
+	"go.uber.org/zap"
+
 	"github.com/caddy-proxypool/proxypool/alert"
 	"github.com/caddy-proxypool/proxypool/pool"
 )
@@ -147,5 +149,7 @@ func (c console) SetDisabled(_ context.Context, name string, disabled bool) (ale
 		action = "disable"
 	}
 	err := found[0].Do(action)
+	// Caddy logs what comes through its admin API, and nothing of this.
+	c.app.logger.Info("command from a chat", zap.String("pool", found[0].PoolName()), zap.String("proxy", found[0].Name), zap.String("action", action))
 	return proxyStatus(found[0]), errors.Join(err)
 }
