@@ -120,16 +120,22 @@ func (a *App) alertHooks() alert.Hooks {
 		Dropped: func(destination string, alerts int, why string) {
 			a.logger.Error("alerts were dropped", zap.String("notifier", destination), zap.Int("alerts", alerts), zap.String("reason", why))
 		},
+		Idle: func(destination string, err error) {
+			a.logger.Error("commands in the chat are not answered", zap.String("notifier", destination), zap.Error(err))
+		},
+		Running: func(destination string) {
+			a.logger.Info("commands in the chat are answered again", zap.String("notifier", destination))
+		},
 		Edge: a.tellEdge,
 	}
 }
 
-// report sums up what all pools did between two times, to the quarter of an hour.
+// report sums up what all pools did between two times. It begins and ends with
+// the quarter of an hour before each, as the books do, and says so.
 func (a *App) report(ctx context.Context, from, to time.Time) (alert.Report, error) {
-	report := alert.Report{From: from.UTC(), To: to.UTC()}
-	rows, err := a.books.Usage(ctx, pool.UsageQuery{
-		Spans: []pool.QuarterSpan{{From: pool.QuarterOf(from), To: pool.QuarterOf(to)}},
-	})
+	span := pool.QuarterSpan{From: pool.QuarterOf(from), To: pool.QuarterOf(to)}
+	report := alert.Report{From: span.From.Time().UTC(), To: span.To.Time().UTC()}
+	rows, err := a.books.Usage(ctx, pool.UsageQuery{Spans: []pool.QuarterSpan{span}})
 	if err != nil {
 		return report, err
 	}

@@ -147,7 +147,7 @@ func TestThousandProxiesDie(t *testing.T) {
 	if !strings.Contains(messages[0].Text, "Many proxies of pool main are changing status") || !strings.Contains(messages[0].Text, "and ") {
 		t.Errorf("the start:\n%s", messages[0].Text)
 	}
-	for _, want := range []string{"🚨", "have settled", "1,000", "No usable proxy is left in pool main"} {
+	for _, want := range []string{"🚨 <b>Pool main has no usable proxy left</b>", "have settled", "1,000"} {
 		if !strings.Contains(messages[1].Text, want) {
 			t.Errorf("the end lacks %q:\n%s", want, messages[1].Text)
 		}
@@ -394,7 +394,7 @@ func TestValidateSendsNothing(t *testing.T) {
 			t.Fatal(err)
 		}
 		err := caddy.Validate(&config)
-		if strings.Contains(pools, "nowhere") && (err == nil || !strings.Contains(err.Error(), `"nowhere"`)) {
+		if strings.Contains(pools, "nowhere") && (err == nil || !strings.Contains(err.Error(), `number 1: telegram: via: pool "nowhere"`)) {
 			t.Errorf("error %v, expected the pool that does not exist", err)
 		}
 	}
@@ -433,6 +433,11 @@ func TestCommandsInTheChat(t *testing.T) {
 			t.Error("P1 is not disabled")
 		}
 	}
+	for _, action := range []string{"enable", "disable"} {
+		if n := strings.Count(captured.String(), `"action":"`+action+`"`); n != 1 {
+			t.Errorf("%s is logged %d times", action, n)
+		}
+	}
 	api.Say("666", "/disable P2")
 	api.Say("4711", "/status")
 	if message := waitMessages(t, api, 8)[7]; message.Chat != "4711" || !s.row("P2").Active {
@@ -442,6 +447,54 @@ func TestCommandsInTheChat(t *testing.T) {
 		t.Error("nothing went through the pool")
 	}
 	s.noToken()
+}
+
+// TestReportSpan: a report tells the times that it is about, which are those of
+// the books.
+func TestReportSpan(t *testing.T) {
+	origin := proxytest.NewOrigin(t, proxytest.OriginConfig{TLS: true})
+	s := serve(t, onePool(t, "", proxytest.NewProxy(t, proxytest.ProxyConfig{})), reverse(origin.URL(), ""))
+	s.get(client(t), "/")
+	const quarter = 15 * time.Minute
+	begin := time.Now().UTC().Truncate(quarter)
+	for _, test := range []struct {
+		at       time.Time
+		requests int64
+	}{
+		{begin.Add(7 * time.Minute), 0}, // the quarter is in the next report, all of it
+		{begin.Add(quarter), 1},
+		{begin.Add(24*time.Hour + 7*time.Minute), 1},
+		{begin.Add(24*time.Hour + quarter), 0},
+	} {
+		report, err := runningApps()[0].report(t.Context(), test.at.Add(-24*time.Hour), test.at)
+		if err != nil {
+			t.Fatal(err)
+		}
+		to := test.at.Truncate(quarter)
+		if report.Requests != test.requests || !report.To.Equal(to) || !report.From.Equal(to.Add(-24*time.Hour)) {
+			t.Errorf("at %s: %+v, expected %d requests in the day until %s", test.at, report, test.requests, to)
+		}
+	}
+}
+
+// TestTimesInTheChat are in the time zone of the app.
+func TestTimesInTheChat(t *testing.T) {
+	origin := proxytest.NewOrigin(t, proxytest.OriginConfig{TLS: true})
+	first, second := proxytest.NewProxy(t, proxytest.ProxyConfig{}), proxytest.NewProxy(t, proxytest.ProxyConfig{})
+	first.MustSetMode(t, proxytest.Refuse)
+	s := serve(t, "timezone Asia/Tehran\n"+onePool(t, "max_failures 1", first, second), reverse(origin.URL(), ""))
+	s.get(client(t), "/")
+	explanations, err := console{runningApps()[0]}.Explain(t.Context(), origin.URL())
+	if err != nil {
+		t.Fatal(err)
+	}
+	verdict := explanations[0].Proxies[0]
+	if verdict.Usable || verdict.Until.Location().String() != "Asia/Tehran" {
+		t.Errorf("%+v, expected until when it is down, in the time zone", verdict)
+	}
+	if free := explanations[0].Proxies[1]; !free.Usable || !free.Until.IsZero() {
+		t.Errorf("%+v, expected a usable one", free)
+	}
 }
 
 // TestWebhookAlert is signed, and says what the chat says.

@@ -7,6 +7,8 @@ import (
 	"strings"
 	"time"
 
+	"go.uber.org/zap"
+
 	"github.com/caddy-proxypool/proxypool/alert"
 	"github.com/caddy-proxypool/proxypool/pool"
 )
@@ -118,7 +120,11 @@ func (c console) Explain(_ context.Context, target string) ([]alert.Explanation,
 		}
 		explanation := alert.Explanation{Pool: p.Name, Target: key.Addr}
 		for _, v := range p.Explain(key, time.Now()) {
-			explanation.Proxies = append(explanation.Proxies, alert.Verdict{Proxy: v.Name, Usable: v.Usable, Reason: v.Reason, Until: v.Until})
+			verdict := alert.Verdict{Proxy: v.Name, Usable: v.Usable, Reason: v.Reason}
+			if !v.Until.IsZero() {
+				verdict.Until = v.Until.In(c.app.where)
+			}
+			explanation.Proxies = append(explanation.Proxies, verdict)
 		}
 		all = append(all, explanation)
 	}
@@ -143,5 +149,7 @@ func (c console) SetDisabled(_ context.Context, name string, disabled bool) (ale
 		action = "disable"
 	}
 	err := found[0].Do(action)
+	// Caddy logs what comes through its admin API, and nothing of this.
+	c.app.logger.Info("command from a chat", zap.String("pool", found[0].PoolName()), zap.String("proxy", found[0].Name), zap.String("action", action))
 	return proxyStatus(found[0]), errors.Join(err)
 }

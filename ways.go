@@ -3,7 +3,6 @@ package proxypool
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"net"
 	"net/http"
@@ -60,7 +59,7 @@ func (a *App) waysTo(names []string, patience time.Duration) (http.RoundTripper,
 		}
 		p, err := a.pool(name)
 		if err != nil {
-			return nil, fmt.Errorf("via: %w", err)
+			return nil, err
 		}
 		w.list = append(w.list, &way{name: name, RoundTripper: newThrough(p)})
 	}

@@ -90,7 +90,21 @@ func (c *clerk) takeIn() {
 			c.rules[p.Name()].compare(now, p)
 		}
 	}
+	for _, a := range alerts {
+		a.Carrier = c.carrier(a.Pool)
+	}
 	c.post(alerts, nil)
+}
+
+// carrier is the proxy that the pool's traffic goes through now.
+func (c *clerk) carrier(pool string) string {
+	for _, p := range c.settings.Pools {
+		if p.Name() == pool {
+			name, _ := p.Carrier()
+			return name
+		}
+	}
+	return ""
 }
 
 // follow goes by other settings from now on. Rules of pools that left keep what

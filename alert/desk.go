@@ -51,6 +51,8 @@ type Hooks struct {
 	Failed    func(destination string, err error)           // an outage began; the error says what to do
 	Recovered func(destination string, after time.Duration) // it is over
 	Dropped   func(destination string, alerts int, why string)
+	Idle      func(destination string, err error) // it does not do what a [Runner] does; the error says what to do
+	Running   func(destination string)            // it does again
 	Edge      func(Edge)
 }
 
@@ -69,6 +71,18 @@ func (h *Hooks) recovered(destination string, after time.Duration) {
 func (h *Hooks) dropped(destination string, alerts int, why string) {
 	if h.Dropped != nil {
 		h.Dropped(destination, alerts, why)
+	}
+}
+
+func (h *Hooks) idle(destination string, err error) {
+	if h.Idle != nil {
+		h.Idle(destination, err)
+	}
+}
+
+func (h *Hooks) running(destination string) {
+	if h.Running != nil {
+		h.Running(destination)
 	}
 }
 
@@ -198,7 +212,8 @@ type Result struct {
 }
 
 // Test sends a test to every destination now, past what waits, and returns what
-// came of it, by destination in the order of their names.
+// came of it, by destination in the order of their names. [Desk.Health] tells it,
+// too.
 func (d *Desk) Test(ctx context.Context) []Result {
 	ctx, cancel := context.WithTimeout(ctx, testWithin)
 	defer cancel()
@@ -212,6 +227,7 @@ func (d *Desk) Test(ctx context.Context) []Result {
 		testing.Go(func() {
 			a := &Alert{Version: Version, ID: now.UnixMicro(), Kind: KindTest, Priority: Normal, Time: now}
 			_, err := s.Send(ctx, a, 0)
+			s.tested(err)
 			results[i] = Result{s.Name(), err}
 		})
 	}

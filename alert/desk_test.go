@@ -156,6 +156,8 @@ func newOffice(t *testing.T, chats ...Destination) *office {
 			Failed:    func(name string, err error) { note("%s failed: %v", name, err) },
 			Recovered: func(name string, after time.Duration) { note("%s recovered", name) },
 			Dropped:   func(name string, n int, why string) { note("%s dropped %d: %s", name, n, why) },
+			Idle:      func(name string, err error) { note("%s is idle: %v", name, err) },
+			Running:   func(name string) { note("%s runs again", name) },
 			Edge:      func(e Edge) { note("edge %s", e.Kind) },
 		},
 	}
@@ -262,7 +264,7 @@ func TestOutage(t *testing.T) {
 			begin := time.Now()
 			for i := range 20 {
 				o.Used(KindBudget, "main", &Budget{Proxy: fmt.Sprint(i), Percent: 80})
-				want = append(want, "budget normal")
+				want = append(want, "budget normal via P1")
 				pass(29 * time.Second)
 				if restart != 0 && time.Since(begin) >= restart {
 					restart = time.Hour
@@ -339,12 +341,12 @@ func TestKilled(t *testing.T) {
 		a := &chat{name: "a"}
 		o := newOffice(t, a)
 		o.raise(1)
-		a.want(t, "budget normal")
+		a.want(t, "budget normal via P1")
 		a.set(func(c *chat) { c.takes = 2 * time.Second })
 		o.raise(2)
 		o.kill() // in the middle of it
 		pass(time.Minute)
-		a.want(t, "budget normal", "budget normal")
+		a.want(t, "budget normal via P1", "budget normal via P1")
 	})
 }
 
@@ -354,7 +356,7 @@ func TestParts(t *testing.T) {
 		o := newOffice(t, a)
 		o.raise(1)
 		pass(time.Minute)
-		a.want(t, "budget normal (1)", "budget normal (2)", "budget normal (3)")
+		a.want(t, "budget normal via P1 (1)", "budget normal via P1 (2)", "budget normal via P1 (3)")
 	})
 }
 
@@ -367,7 +369,7 @@ func TestRetryAfter(t *testing.T) {
 		pass(7*time.Minute - time.Second)
 		a.want(t)
 		pass(2 * time.Second)
-		a.want(t, "budget normal")
+		a.want(t, "budget normal via P1")
 	})
 }
 
@@ -379,7 +381,7 @@ func TestRefused(t *testing.T) {
 		o.raise(1)
 		a.set(func(c *chat) { c.err = nil })
 		o.raise(2)
-		a.want(t, "budget normal")
+		a.want(t, "budget normal via P1")
 		o.wantLog("a dropped 1: refused: too odd")
 		if len(o.keeper.kept().Letters) != 0 {
 			t.Error("it is still in the store")
@@ -401,7 +403,7 @@ func TestADayOld(t *testing.T) {
 		o.wantLog("a failed: no", "a dropped 1: not delivered within a day")
 		a.set(func(c *chat) { c.err = nil })
 		pass(2 * time.Minute)
-		a.want(t, "budget normal")
+		a.want(t, "budget normal via P1")
 	})
 }
 
@@ -438,8 +440,8 @@ func TestReloadWhileSending(t *testing.T) {
 		pass(time.Second)
 		after.want(t)
 		pass(time.Minute)
-		before.want(t, "budget normal")
-		after.want(t, "budget normal")
+		before.want(t, "budget normal via P1")
+		after.want(t, "budget normal via P1")
 	})
 }
 
@@ -459,7 +461,7 @@ func TestDestinationLeaves(t *testing.T) {
 		o.settings.Destinations = []Destination{a, b}
 		o.Follow(o.settings)
 		pass(time.Minute)
-		a.want(t, "budget normal")
+		a.want(t, "budget normal via P1")
 		b.want(t)
 	})
 }
@@ -471,11 +473,11 @@ func TestStoreFails(t *testing.T) {
 		o := newOffice(t, a)
 		o.keeper.set(func(k *fakeKeeper) { k.failing = errors.New("disk full") })
 		o.raise(1)
-		a.want(t, "budget normal")
+		a.want(t, "budget normal via P1")
 		o.keeper.set(func(k *fakeKeeper) { k.slow = time.Hour })
 		o.raise(2)
 		pass(storeWithin)
-		a.want(t, "budget normal")
+		a.want(t, "budget normal via P1")
 	})
 }
 
@@ -488,7 +490,7 @@ func TestStoredFirst(t *testing.T) {
 		o.raise(1)
 		a.want(t)
 		pass(500 * time.Millisecond)
-		a.want(t, "budget normal")
+		a.want(t, "budget normal via P1")
 	})
 }
 
@@ -501,7 +503,7 @@ func TestAnotherStore(t *testing.T) {
 		old := o.keeper.kept()
 		a.set(func(c *chat) { c.err = nil })
 		pass(time.Minute)
-		a.want(t, "budget normal")
+		a.want(t, "budget normal via P1")
 		a.set(func(c *chat) { c.err = errors.New("no") })
 		o.raise(2)
 		o.keeper.set(func(k *fakeKeeper) { clear(k.letters); clear(k.notes) })
@@ -516,7 +518,7 @@ func TestAnotherStore(t *testing.T) {
 		}
 		a.set(func(c *chat) { c.err = nil })
 		pass(time.Minute)
-		a.want(t, "budget normal")
+		a.want(t, "budget normal via P1")
 		if len(o.keeper.kept().Notes) == 0 {
 			t.Error("what was told is not in the other store")
 		}
@@ -534,7 +536,7 @@ func TestSpoiledLetter(t *testing.T) {
 		a.set(func(c *chat) { c.err = nil })
 		o.start()
 		pass(time.Minute)
-		a.want(t, "budget normal")
+		a.want(t, "budget normal via P1")
 		if n := len(o.keeper.kept().Letters); n != 0 {
 			t.Errorf("%d letters are left", n)
 		}
@@ -553,6 +555,19 @@ func TestTestAlert(t *testing.T) {
 			t.Errorf("results %q, expected %q", got, want)
 		}
 		a.want(t, "test normal")
+		if h := o.Health(); !h[0].OK || h[0].Delivered.IsZero() || h[1].OK || h[1].Error != "no: do this" {
+			t.Errorf("health %+v", h)
+		}
+		b.set(func(c *chat) { c.err = nil })
+		o.Test(t.Context())
+		if h := o.Health()[1]; !h.OK || h.Error != "" {
+			t.Errorf("health %+v", h)
+		}
+		o.wantLog("b failed: no: do this", "b recovered")
+		gone, leave := context.WithCancel(t.Context())
+		leave()
+		b.set(func(c *chat) { c.takes = time.Second })
+		o.Test(gone)
 		o.wantLog()
 	})
 }
@@ -596,7 +611,7 @@ func TestRunner(t *testing.T) {
 			t.Errorf("health %+v", h)
 		}
 		r.report(nil)
-		o.wantLog("r failed: another program polls", "r recovered")
+		o.wantLog("r is idle: another program polls", "r runs again")
 		for range 3 {
 			o.Follow(o.settings)
 			synctest.Wait()

@@ -109,16 +109,35 @@ func (m *notice) often(c *Change) piece {
 }
 
 func (m *notice) burst() {
-	m.title(m.changes.burst, m.pool())
+	m.titleOfBurst(m.changes.burst)
 	m.changed()
-	m.carriedOrNone()
+	m.carriedOrDown()
 	m.note(m.changes.burstNote)
 }
 
 func (m *notice) burstOver() {
-	m.title(m.changes.burstOver, m.pool())
+	m.titleOfBurst(m.changes.burstOver)
 	m.after(m.changes.took)
 	m.changed()
 	m.counts(m.a.Counts)
-	m.carriedOrNone()
+	m.carriedOrDown()
+}
+
+// titleOfBurst begins with the worst: a phone shows the first words, and they may
+// wake somebody.
+func (m *notice) titleOfBurst(phrase string) {
+	if m.a.Carrier != "" {
+		m.title(phrase, m.pool())
+		return
+	}
+	m.title(m.pools.down, m.pool())
+	m.line(m.fill(phrase, m.pool()), plainly("."))
+}
+
+// carriedOrDown says what to do where nothing carries the traffic.
+func (m *notice) carriedOrDown() {
+	if m.a.Carrier == "" {
+		m.note(m.pools.downNote)
+	}
+	m.carried()
 }

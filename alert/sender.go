@@ -186,6 +186,18 @@ func (s *sender) worked() {
 	}
 }
 
+// tested notes what came of a test, unless nobody waited for the end of it.
+func (s *sender) tested(err error) {
+	var refused *RefusedError
+	switch {
+	case err == nil:
+		s.worked()
+	case errors.As(err, &refused), errors.Is(err, context.Canceled):
+	default:
+		s.failed(err)
+	}
+}
+
 // report notes how the runner fares.
 func (s *sender) report(err error) {
 	text := ""
@@ -199,9 +211,9 @@ func (s *sender) report(err error) {
 	switch {
 	case !news:
 	case err != nil:
-		s.hooks.failed(s.Name(), err)
+		s.hooks.idle(s.Name(), err)
 	default:
-		s.hooks.recovered(s.Name(), 0)
+		s.hooks.running(s.Name())
 	}
 }
 

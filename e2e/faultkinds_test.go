@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"context"
+	"fmt"
 	"os"
 	"testing"
 )
@@ -61,8 +62,12 @@ func newerVersion(t *testing.T, w *world) (end func()) {
 		w.must(err)
 		w.must(db.Close())
 	}
+	var version int
+	db := w.openFile("mode=rw")
+	w.must(db.QueryRow("PRAGMA user_version").Scan(&version))
+	w.must(db.Close())
 	set("PRAGMA user_version = 1000")
-	return func() { set("PRAGMA user_version = 1") }
+	return func() { set(fmt.Sprintf("PRAGMA user_version = %d", version)) }
 }
 
 func (w *world) must(err error) {

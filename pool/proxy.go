@@ -98,7 +98,7 @@ type ProxyState struct {
 	lastCheck, nextCheck atomic.Int64
 	responseTime         atomic.Int64 // of checks, a moving average in nanoseconds
 	checking             atomic.Bool  // a check is under way
-	checkFailing         atomic.Bool  // its checks fail while its traffic flows
+	denied               atomic.Int32 // checks in a row that failed while its traffic flowed
 	wasSpent             atomic.Bool  // its budget was spent when last looked at
 	identity             atomic.Pointer[string]
 	changed              atomic.Bool // since it was last stored

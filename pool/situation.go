@@ -22,14 +22,15 @@ func (pl *Pool) Carrier(now time.Time) *Proxy {
 func (p *Proxy) Place() int { return p.place }
 
 // ChecksFailing reports whether health checks fail through every proxy that is
-// neither down nor disabled, while traffic flows through them: then the checks
-// are at fault. Most of the time it looks at one proxy.
+// neither down nor disabled, as often as would take it down if no traffic flowed
+// through it: then the checks are at fault. Most of the time it looks at one
+// proxy.
 func (pl *Pool) ChecksFailing() bool {
 	failing := false
 	for _, p := range pl.proxies {
 		switch {
 		case p.State.gateHas(gateDisabled | gateDown):
-		case p.State.checkFailing.Load():
+		case int(p.State.denied.Load()) >= p.MaxFailures:
 			failing = true
 		default:
 			return false

@@ -92,8 +92,16 @@ func TestChecksFailing(t *testing.T) {
 			w.pass(time.Second)
 			w.proxy(name).Checked(CheckResult{Start: time.Now(), OK: ok, Reason: "check: timeout"})
 		}
-		w.send(w.request("GET", ""), api)
-		check("A", false)
+		w.do("B", "mark-down")
+		for range w.proxy("A").MaxFailures {
+			if w.ChecksFailing() {
+				t.Error("a check may fail now and then")
+			}
+			w.pass(time.Second)
+			w.send(w.request("GET", ""), api)
+			check("A", false)
+		}
+		w.do("B", "mark-healthy")
 		if w.ChecksFailing() {
 			t.Error("B may pass")
 		}

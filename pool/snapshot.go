@@ -38,7 +38,7 @@ func (p *Proxy) Snapshot() Row {
 		Budget: budget,
 		Proxy:  p, Status: s.status, Since: s.since, Reason: s.reason, LastError: s.lastError,
 		Active: !s.gateHas(gateDisabled), Usable: s.gate.Load() == 0,
-		CheckFailing: s.checkFailing.Load(),
+		CheckFailing: s.denied.Load() > 0,
 		FailureCount: int(s.failures.Load()),
 		ResponseTime: time.Duration(s.responseTime.Load()),
 		LastCheck:    at(s.lastCheck.Load()), NextCheck: p.nextCheck(), LastSuccess: at(s.lastSuccess.Load()),
@@ -105,7 +105,7 @@ func (p *Proxy) CheckDue() int64 {
 		return due
 	}
 	checked, traffic := s.lastCheck.Load(), s.lastTraffic.Load()
-	if last := max(checked, traffic); last != 0 && (traffic > checked || !s.checkFailing.Load()) {
+	if last := max(checked, traffic); last != 0 && (traffic > checked || s.denied.Load() == 0) {
 		return last + int64(p.pool.Checks.MeteredInterval)
 	}
 	return due

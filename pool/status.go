@@ -188,7 +188,11 @@ func (p *Proxy) Checked(r CheckResult) {
 	flowing := s.lastTraffic.Load() > s.lastCheck.Load()
 	s.lastCheck.Store(now.UnixNano())
 	s.nextCheck.Store(now.Add(p.pool.Checks.Interval).UnixNano())
-	s.checkFailing.Store(!r.OK && flowing)
+	if !r.OK && flowing {
+		s.denied.Add(1)
+	} else {
+		s.denied.Store(0)
+	}
 	if r.OK {
 		s.observeCheck(r.Duration)
 		p.checkPassed(now)

@@ -52,11 +52,8 @@ func (c *commands) handle(ctx context.Context, _ *bot.Bot, update *models.Update
 	if !ok {
 		return
 	}
-	if !slices.Contains(known, command.Name) {
-		if message.Chat.Type != models.ChatTypePrivate {
-			return // in a group it may be another bot's
-		}
-		command = alert.Command{Name: "help"}
+	if !slices.Contains(known, command.Name) && message.Chat.Type != models.ChatTypePrivate {
+		return // in a group it may be another bot's
 	}
 	chat.reply(ctx, message, c.carryOut(ctx, command))
 }

@@ -77,7 +77,7 @@ func TestCommands(t *testing.T) {
 		{"start with a parameter", person, "/start abc", `start "abc"`},
 		{"help", person, "/help", `help ""`},
 		{"by name", "@Some_Group", "/help", `help ""`},
-		{"unknown, privately", person, "/reboot now", `help ""`},
+		{"unknown, privately", person, "/reboot now", `reboot "now"`},
 		{"unknown, in a group", group, "/reboot now", ""},
 		{"text", person, "status", ""},
 		{"text with a command in it", person, "try /status", ""},

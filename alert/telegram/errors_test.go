@@ -203,6 +203,9 @@ func TestMalformedToken(t *testing.T) {
 				return nil, io.EOF
 			})
 			chats, polls := w.destinations(t, Telegram{Token: token, ChatID: "42", Commands: true})
+			if len(w.warned) != 1 || !strings.Contains(w.warned[0], "malformed") || strings.Contains(w.warned[0], "secret") {
+				t.Errorf("%q: warned %q", token, w.warned)
+			}
 			err := send(chats[0], "x")
 			if err == nil || !strings.Contains(err.Error(), "malformed") || !strings.Contains(err.Error(), "@BotFather") {
 				t.Fatalf("%q: error %v", token, err)

@@ -112,6 +112,7 @@ func (t *Telegram) account(env *alert.Env) (*account, error) {
 	}
 	a.messages = a.client(transport, sendTime)
 	if !tokenForm.MatchString(a.token) {
+		env.Warn("telegram: no alerts will arrive: " + errMalformedToken.Error())
 		return a, nil
 	}
 	a.bot, err = a.newBot(bot.WithHTTPClient(pollTimeout, a.messages))
