@@ -464,6 +464,18 @@ func TestDestinationLeaves(t *testing.T) {
 	})
 }
 
+// TestDestinationIsNew: its sender starts before the clerk goes by the new
+// settings, and a last look by those of before must not leave it waiting for ever.
+func TestDestinationIsNew(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		a := &chat{name: "a"}
+		o := newOffice(t, a)
+		o.outbox.expire(time.Now(), nil)
+		o.raise(1)
+		a.want(t, "budget normal")
+	})
+}
+
 // TestStoreFails: the alert may be about that.
 func TestStoreFails(t *testing.T) {
 	bubble(t, func(t *testing.T) {

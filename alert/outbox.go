@@ -192,7 +192,8 @@ func (o *outbox) waiting(name string) int {
 
 // expire takes out what is a day old, and forgets destinations that nothing
 // waits for and that are not in keep. It returns how many were too old, by
-// destination.
+// destination. A sender may wait there already, whose configuration is not
+// followed yet: it is woken, and waits anew.
 func (o *outbox) expire(now time.Time, keep []string) map[string]int {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -209,6 +210,7 @@ func (o *outbox) expire(now time.Time, keep []string) map[string]int {
 		}
 		if len(q.letters) == 0 && !slices.Contains(keep, name) {
 			delete(o.queues, name)
+			notify(q.wake)
 		}
 	}
 	if len(done) > 0 {

@@ -84,8 +84,8 @@ func (s *sender) run() {
 
 // next waits for a letter; it returns nil when the sender is to end.
 func (s *sender) next() *letter {
-	wake := s.outbox.wait(s.Name())
 	for s.ctx.Err() == nil {
+		wake := s.outbox.wait(s.Name()) // before looking, and each time: it may be another
 		if l := s.outbox.oldest(s.Name()); l != nil {
 			return l
 		}
