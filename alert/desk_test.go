@@ -443,6 +443,24 @@ func TestReloadWhileSending(t *testing.T) {
 	})
 }
 
+// TestReloadGivenUp is a configuration without the destination that does not
+// start as a whole, so that the one before goes on: what is on its way arrives
+// once.
+func TestReloadGivenUp(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		a := &chat{name: "a", takes: 2 * time.Second}
+		o := newOffice(t, a)
+		o.raise(1)
+		other := o.settings
+		other.Destinations = nil
+		o.Follow(other)
+		synctest.Wait()
+		o.Follow(o.settings)
+		pass(time.Minute)
+		a.want(t, "budget normal")
+	})
+}
+
 // TestDestinationLeaves: its alerts wait for a day for it to come back.
 func TestDestinationLeaves(t *testing.T) {
 	bubble(t, func(t *testing.T) {
