@@ -12,7 +12,8 @@ import (
 const maxNotes = 256
 
 // compareEvery is how often the pools are compared with what is known of them
-// from events.
+// from events, and how often what changed is stored where nothing was told: of
+// many proxies that is much.
 const compareEvery = time.Minute
 
 // clerk is the goroutine of the desk that goes by the rules. What is here
@@ -50,6 +51,8 @@ func (c *clerk) run() {
 		case a := <-c.report.made:
 			c.reported(a)
 		case <-c.stop:
+			c.takeIn() // nobody tells of a budget twice
+			c.post(nil, c.unwritten(true))
 			return
 		}
 	}
@@ -89,6 +92,7 @@ func (c *clerk) takeIn() {
 		for _, p := range c.settings.Pools {
 			c.rules[p.Name()].compare(now, p)
 		}
+		c.post(nil, c.unwritten(true))
 	}
 	c.post(alerts, nil)
 }
@@ -156,27 +160,34 @@ func (c *clerk) recallPool(name string) {
 // look has the rules of each pool look at it, and posts what they tell together
 // with what they note.
 func (c *clerk) look(ctx context.Context, now time.Time) {
-	notes := make(map[string][]byte)
 	var alerts []*Alert
 	for _, p := range c.settings.Pools {
-		r := c.rules[p.Name()]
-		told, edges := r.look(now, p, c.settings.Cooldown, len(c.settings.Destinations) > 0)
+		told, edges := c.rules[p.Name()].look(now, p, c.settings.Cooldown, len(c.settings.Destinations) > 0)
 		alerts = append(alerts, told...)
-		if r.dirty {
-			r.dirty = false
-			notes[notePool+p.Name()] = note(r)
-		}
 		for _, e := range edges {
 			if c.settings.Hooks.Edge != nil {
 				c.settings.Hooks.Edge(e)
 			}
 		}
 	}
-	c.post(alerts, notes)
+	c.post(alerts, c.unwritten(false))
 	c.lookForReport(ctx, now)
 	for name, n := range c.outbox.expire(now, c.names()) {
 		c.settings.Hooks.dropped(name, n, "not delivered within a day")
 	}
+}
+
+// unwritten are the notes of the pools about which something was told, or all
+// that are not up to date.
+func (c *clerk) unwritten(all bool) map[string][]byte {
+	notes := make(map[string][]byte)
+	for name, r := range c.rules {
+		if r.dirty || all && r.stale {
+			notes[notePool+name] = note(r)
+			r.dirty, r.stale = false, false
+		}
+	}
+	return notes
 }
 
 // post puts alerts into the outbox for every destination.

@@ -21,6 +21,7 @@ type fakeKeeper struct {
 	mu      sync.Mutex
 	letters map[int64]Letter
 	notes   map[string][]byte
+	noted   int   // notes that were handed over
 	deaf    bool  // what is handed over is lost: the process is killed before it is written
 	failing error // of Sync
 	slow    time.Duration
@@ -43,6 +44,7 @@ func (k *fakeKeeper) Keep(add []Letter, done []int64, notes map[string][]byte) {
 		delete(k.letters, id)
 	}
 	maps.Copy(k.notes, notes)
+	k.noted += len(notes)
 }
 
 func (k *fakeKeeper) Sync(ctx context.Context) error {
@@ -345,6 +347,50 @@ func TestKilled(t *testing.T) {
 		o.kill() // in the middle of it
 		pass(time.Minute)
 		a.want(t, "budget normal", "budget normal")
+	})
+}
+
+// TestEndWhileBusy: what was handed over before the end is not lost, because
+// nobody hands it over again.
+func TestEndWhileBusy(t *testing.T) {
+	for range 10 { // which of two things is noticed first is chance
+		bubble(t, func(t *testing.T) {
+			a := &chat{name: "a"}
+			o := newOffice(t, a)
+			o.settings.Hooks.Edge = func(Edge) { time.Sleep(time.Second) }
+			o.Follow(o.settings)
+			synctest.Wait()
+			o.pool.change(func(p *fakePool) { p.failing = true })
+			pass(1500 * time.Millisecond)
+			o.Used(KindBudget, "main", &Budget{Proxy: "P1", Percent: 80})
+			o.restart()
+			pass(time.Second)
+			a.want(t, "budget normal", "checks_failing normal via P1")
+		})
+	}
+}
+
+// TestChangesAreStoredNowAndThen: a note is as long as its pool is large.
+func TestChangesAreStoredNowAndThen(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		a := &chat{name: "a"}
+		o := newOffice(t, a)
+		change := func(times int) {
+			for i := range times {
+				o.Event(o.pool.set("P2", []string{"down", "healthy"}[i%2], "test"))
+				pass(time.Second)
+			}
+		}
+		change(2)
+		a.want(t, "status_changed normal P2:healthy-down via P1", "status_changed low P2:down-healthy via P1 1s")
+		before := o.keeper.noted
+		change(240)
+		if n := o.keeper.noted - before; n > 5 {
+			t.Errorf("%d notes in four minutes in which nothing was told", n)
+		}
+		o.restart()
+		pass(15 * time.Minute)
+		a.want(t, "flapping normal P2:healthy-healthy*242 via P1 900s")
 	})
 }
 

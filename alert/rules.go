@@ -33,7 +33,8 @@ type rules struct {
 
 	gathered time.Time   // when what is new may be told; zero where nothing is
 	singles  []time.Time // when proxies were told of, one by one
-	dirty    bool        // what is stored is not up to date
+	dirty    bool        // something was told that is not stored
+	stale    bool        // what is stored lacks less than that, such as how often something changed
 }
 
 func newRules() *rules {
@@ -85,7 +86,7 @@ func (r *rules) recall(before *rules) {
 }
 
 func (r *rules) changed(now time.Time) {
-	r.dirty = true
+	r.stale = true
 	if r.gathered.IsZero() {
 		r.gathered = now.Add(gatherFor)
 	}
@@ -111,7 +112,7 @@ func (r *rules) compare(now time.Time, p Pool) {
 	for name := range r.Proxies {
 		if !present[name] {
 			delete(r.Proxies, name)
-			r.dirty = true
+			r.stale = true
 		}
 	}
 }
@@ -212,7 +213,7 @@ func (r *rules) find(now time.Time, p Pool, cooldown time.Duration) findings {
 		if news == nothing {
 			if t.atRest(now) {
 				delete(r.Proxies, name)
-				r.dirty = true
+				r.stale = true
 			}
 			continue
 		}

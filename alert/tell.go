@@ -96,7 +96,7 @@ func (r *rules) tellTargets(f *findings) (alerts []*Alert) {
 		t := r.Targets[target]
 		if t.atRest(f.now) {
 			delete(r.Targets, target)
-			r.dirty = true
+			r.stale = true
 			continue
 		}
 		if !t.differs(f.now, f.cooldown) {
