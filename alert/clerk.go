@@ -87,7 +87,7 @@ func (c *clerk) takeIn() {
 			r.event(now, e)
 		}
 	}
-	if lost || wanted != nil || len(kept) > 0 || now.Sub(c.compared) >= compareEvery {
+	if lost || wanted != nil || len(kept) > 0 || !within(now, c.compared.Add(compareEvery), compareEvery) {
 		c.compared = now
 		for _, p := range c.settings.Pools {
 			c.rules[p.Name()].compare(now, p)

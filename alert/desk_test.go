@@ -734,6 +734,21 @@ func TestDailyReport(t *testing.T) {
 	})
 }
 
+// TestReportAfterAWrongClock, by which the last one was due in years.
+func TestReportAfterAWrongClock(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		a := &chat{name: "a"}
+		o := newOffice(t, a)
+		o.Close()
+		o.keeper.notes[noteReport] = []byte(`{"told":"2999-01-01T09:00:00Z"}`)
+		o.settings.Daily = &Clock{9, 0, time.UTC}
+		o.settings.Report = func(_ context.Context, from, to time.Time) (Report, error) { return Report{}, nil }
+		o.start()
+		pass(24 * time.Hour)
+		a.want(t, "daily_report low")
+	})
+}
+
 // TestBusy is an admin with a thousand proxies that all die: two messages.
 func TestBusy(t *testing.T) {
 	bubble(t, func(t *testing.T) {

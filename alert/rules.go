@@ -122,7 +122,7 @@ func (r *rules) compare(now time.Time, p Pool) {
 // will be when there is.
 func (r *rules) look(now time.Time, p Pool, cooldown time.Duration, tell bool) (alerts []*Alert, edges []Edge) {
 	edges = r.observe(now, p)
-	if tell && now.Before(r.gathered) {
+	if tell && within(now, r.gathered, gatherFor) {
 		return nil, edges
 	}
 	r.gathered = time.Time{}

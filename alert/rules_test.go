@@ -292,6 +292,30 @@ func TestLongBurst(t *testing.T) {
 	}
 }
 
+// TestClockPutBack in the middle of things: none of them waits until the clock
+// is where it was.
+func TestClockPutBack(t *testing.T) {
+	r := newRuled(t, numbered(30)...)
+	r.set("P1", "down")
+	r.pass(250 * time.Millisecond)
+	r.now = r.now.Add(-48 * time.Hour)
+	r.pass(10 * time.Second)
+	r.want("-47h59m59.5s status_changed normal P1:healthy-down switched to P2")
+
+	r = newRuled(t, numbered(30)...)
+	for _, name := range r.pool.order[:6] {
+		r.set(name, "down")
+	}
+	r.pass(time.Second)
+	r.told = nil
+	r.now = r.now.Add(-48 * time.Hour)
+	r.pass(10 * time.Second)
+	r.want("-47h59m58.75s burst_over low via P7")
+	r.set("P7", "down")
+	r.pass(10 * time.Second)
+	r.want("-47h59m48.25s status_changed normal P7:healthy-down switched to P8")
+}
+
 func TestTargets(t *testing.T) {
 	const api = "api.example.com:443"
 	r := newRuled(t, "A", "B")
@@ -369,6 +393,19 @@ func TestNobodyToTell(t *testing.T) {
 	r.deaf = false
 	r.pass(time.Minute)
 	r.want("1h0m0.25s status_changed normal A:healthy-down switched to B")
+
+	// What it did before anybody could be told is no flapping now.
+	r.deaf = true
+	for range 100 {
+		r.set("B", "down")
+		r.pass(time.Hour)
+		r.set("B", "healthy")
+		r.pass(time.Hour)
+	}
+	r.set("B", "down")
+	r.deaf = false
+	r.pass(time.Hour)
+	r.want("201h1m0.75s pool_down high B:healthy-down")
 }
 
 // TestRestart at every moment of a story: what was told is not told again, and
