@@ -13,6 +13,8 @@ const (
 	gatherFor = 750 * time.Millisecond
 	// How many targets of a pool are followed.
 	maxFollowed = 256
+	// How many proxies of a pool are remembered that are configured no more.
+	maxLeft = 256
 )
 
 // The states of a pool, of its checks, and of a target.
@@ -97,7 +99,8 @@ func (r *rules) changed(now time.Time) {
 
 // compare takes in how the proxies are: at the start, and now and then, because
 // events may be lost, or overtake one another. Proxies that left the
-// configuration are forgotten.
+// configuration are forgotten, but for some about which the last word was no good
+// one: they may come back, be it that a new configuration was only tried.
 func (r *rules) compare(now time.Time, p Pool) {
 	present := make(map[string]bool)
 	for name, proxy := range p.Proxies() {
@@ -109,8 +112,12 @@ func (r *rules) compare(now time.Time, p Pool) {
 			r.changed(now)
 		}
 	}
-	for name := range r.Proxies {
-		if !present[name] {
+	left := 0
+	for name, t := range r.Proxies {
+		if present[name] {
+			continue
+		}
+		if left++; t.told() == t.normal || left > maxLeft {
 			delete(r.Proxies, name)
 			r.stale = true
 		}

@@ -366,16 +366,43 @@ func TestDisabled(t *testing.T) {
 	r.want("1h0m0.25s status_changed normal A:healthy-down switched to B")
 }
 
+// TestProxyLeaves, and nothing is told of it but what is not true any more when
+// it comes back.
 func TestProxyLeaves(t *testing.T) {
-	r := newRuled(t, "A", "B")
-	r.set("A", "down")
+	for status, want := range map[string][]string{
+		"down":    nil,
+		"healthy": {"2m0.75s status_changed low A:down-healthy via A 120s"},
+	} {
+		r := newRuled(t, "A", "B")
+		r.set("A", "down")
+		r.set("B", "degraded")
+		r.pass(time.Minute)
+		r.told = nil
+		a := r.pool.proxies["A"]
+		r.pool.change(func(p *fakePool) { delete(p.proxies, "A") })
+		r.compare(r.now, r.pool)
+		r.pass(time.Minute)
+		r.want()
+		a.Status = status
+		r.pool.change(func(p *fakePool) { p.proxies["A"] = a })
+		r.compare(r.now, r.pool)
+		r.pass(time.Minute)
+		r.want(want...)
+	}
+}
+
+// TestManyProxiesLeave: not all of them are remembered, and none that was well.
+func TestManyProxiesLeave(t *testing.T) {
+	r := newRuled(t, numbered(1000)...)
+	for i, name := range r.pool.order {
+		r.set(name, []string{"down", "degraded"}[i%2])
+	}
 	r.pass(time.Minute)
-	r.told = nil
-	r.pool.change(func(p *fakePool) { delete(p.proxies, "A") })
+	r.set("P1", "healthy")
+	r.pass(time.Minute)
+	r.pool.change(func(p *fakePool) { clear(p.proxies) })
 	r.compare(r.now, r.pool)
-	r.pass(time.Minute)
-	r.want()
-	if len(r.Proxies) != 0 {
+	if _, known := r.Proxies["P1"]; known || len(r.Proxies) != maxLeft {
 		t.Errorf("%d proxies are remembered", len(r.Proxies))
 	}
 }
