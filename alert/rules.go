@@ -173,10 +173,15 @@ func (r *rules) observe(now time.Time, p Pool) (edges []Edge) {
 		follow(r.Checks, statePassing, KindChecksPassing, "")
 	}
 	unreachable := p.Unreachable()
+	lost := make(map[string]bool, len(unreachable))
+	for _, target := range unreachable {
+		lost[target] = true
+	}
+	room := true
 	for _, target := range unreachable {
 		t, ok := r.Targets[target]
 		if !ok {
-			if len(r.Targets) >= maxFollowed {
+			if room = room && r.makeRoom(lost); !room {
 				continue
 			}
 			t = newTopic(stateReachable)
@@ -185,11 +190,29 @@ func (r *rules) observe(now time.Time, p Pool) (edges []Edge) {
 		follow(t, stateUnreachable, KindTargetUnreachable, target)
 	}
 	for target, t := range r.Targets {
-		if t.is == stateUnreachable && !slices.Contains(unreachable, target) && p.Reaches(target) {
+		if t.is == stateUnreachable && !lost[target] && p.Reaches(target) {
 			follow(t, stateReachable, KindTargetReachable, target)
 		}
 	}
 	return edges
+}
+
+// makeRoom reports whether one more target can be followed. Where there are too
+// many, the one goes that was lost the longest ago of those that are not lost
+// now: nobody asks for it any more, so that it is never found again either.
+func (r *rules) makeRoom(lost map[string]bool) bool {
+	if len(r.Targets) < maxFollowed {
+		return true
+	}
+	oldest := ""
+	for target, t := range r.Targets {
+		if !lost[target] && (oldest == "" || t.since.Before(r.Targets[oldest].since)) {
+			oldest = target
+		}
+	}
+	delete(r.Targets, oldest)
+	r.stale = true
+	return oldest != ""
 }
 
 // findings are what a look found to be told.

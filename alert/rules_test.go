@@ -341,8 +341,21 @@ func TestManyTargets(t *testing.T) {
 	r := newRuled(t, "A")
 	r.pool.change(func(p *fakePool) { p.unreachable = numbered(1000) })
 	r.pass(time.Minute)
-	if len(r.told) != 1 || len(r.Targets) != maxFollowed {
+	if len(r.told) != 1 || len(r.edges) != maxFollowed || len(r.Targets) != maxFollowed {
 		t.Errorf("%d targets are followed, told %q", len(r.Targets), r.told)
+	}
+}
+
+// TestDeadTargets: those that were lost long ago, and that nobody asked for
+// since, do not keep the next one from being told of.
+func TestDeadTargets(t *testing.T) {
+	r := newRuled(t, "A")
+	for _, target := range numbered(2 * maxFollowed) {
+		r.pool.change(func(p *fakePool) { p.unreachable = []string{target} })
+		r.pass(2 * time.Second)
+	}
+	if n := len(r.edges); n != 2*maxFollowed || len(r.Targets) != maxFollowed {
+		t.Errorf("noticed %d targets, %d are followed", n, len(r.Targets))
 	}
 }
 
