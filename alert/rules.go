@@ -35,6 +35,7 @@ type rules struct {
 
 	gathered time.Time   // when what is new may be told; zero where nothing is
 	singles  []time.Time // when proxies were told of, one by one
+	crowd    crowd       // of alerts
 	dirty    bool        // something was told that is not stored
 	stale    bool        // what is stored lacks less than that, such as how often something changed
 }
@@ -114,10 +115,11 @@ func (r *rules) compare(now time.Time, p Pool) {
 	}
 	left := 0
 	for name, t := range r.Proxies {
-		if present[name] {
-			continue
-		}
-		if left++; t.told() == t.normal || left > maxLeft {
+		switch {
+		case present[name]:
+		case t.told() != t.normal && left < maxLeft:
+			left++
+		default:
 			delete(r.Proxies, name)
 			r.stale = true
 		}
@@ -133,7 +135,7 @@ func (r *rules) look(now time.Time, p Pool, cooldown time.Duration, tell bool) (
 		return nil, edges
 	}
 	r.gathered = time.Time{}
-	if !tell {
+	if !tell || r.crowd.waits(now) && !r.Usable.isNews(now, cooldown) {
 		return nil, edges
 	}
 	f := r.find(now, p, cooldown)
@@ -147,6 +149,7 @@ func (r *rules) look(now time.Time, p Pool, cooldown time.Duration, tell bool) (
 	}
 	alerts = append(alerts, r.tellChecks(&f)...)
 	alerts = append(alerts, r.tellTargets(&f)...)
+	r.crowd.add(now, len(alerts))
 	return alerts, edges
 }
 

@@ -279,6 +279,36 @@ func TestTrickle(t *testing.T) {
 	}
 }
 
+// TestCrowd is a large pool whose proxies, or targets, go one by one, too slowly
+// for a burst: told of without filling the chat, and the last word is right.
+func TestCrowd(t *testing.T) {
+	r := newRuled(t, numbered(400)...)
+	for i, name := range r.pool.order {
+		r.set(name, "down")
+		if i%2 == 0 {
+			r.pool.change(func(p *fakePool) { p.unreachable = numbered(i / 2) })
+		}
+		r.pass(3 * time.Second)
+	}
+	if n := len(r.told); n > crowdSize+3*20 {
+		t.Errorf("%d alerts in twenty minutes", n)
+	}
+	if r.Usable.told() != stateDown {
+		t.Error("that no proxy is left has to wait")
+	}
+	r.pass(time.Hour)
+	for _, name := range r.pool.order {
+		if r.proxy(name).told() != "down" {
+			t.Errorf("that %s is down was not told", name)
+		}
+	}
+	for _, target := range numbered(199) {
+		if tp := r.Targets[target]; tp == nil || tp.told() != stateUnreachable {
+			t.Errorf("that %s cannot be reached was not told", target)
+		}
+	}
+}
+
 // TestLongBurst is told of at least each five minutes.
 func TestLongBurst(t *testing.T) {
 	r := newRuled(t, numbered(600)...)

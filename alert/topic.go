@@ -69,16 +69,18 @@ func (t *topic) look(now time.Time, cooldown time.Duration) news {
 		}
 	}
 	switch {
-	case t.is == t.told():
-		if t.Window.IsZero() {
-			t.Changes = 0
-		}
-		return nothing
-	case within(now, t.Quiet[t.is], cooldown) || within(now, t.Quiet[everyState], cooldown):
-		return nothing // for now
-	default:
+	case t.isNews(now, cooldown):
 		return newState
+	case t.is == t.told() && t.Window.IsZero():
+		t.Changes = 0
 	}
+	return nothing // for now
+}
+
+// isNews reports whether the present state differs from what was told, and may
+// be told.
+func (t *topic) isNews(now time.Time, cooldown time.Duration) bool {
+	return t.is != t.told() && !within(now, t.Quiet[t.is], cooldown) && !within(now, t.Quiet[everyState], cooldown)
 }
 
 // differs is look for a topic whose flapping is no news of its own: it reports
