@@ -404,6 +404,18 @@ func TestParts(t *testing.T) {
 	})
 }
 
+// TestSlowDestination is one that is given as long as can be configured.
+func TestSlowDestination(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		a := &chat{name: "a", takes: 10 * time.Minute}
+		o := newOffice(t, a)
+		o.raise(1)
+		pass(10 * time.Minute)
+		a.want(t, "budget normal")
+		o.wantLog()
+	})
+}
+
 func TestRetryAfter(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		a := &chat{name: "a", err: &RetryAfterError{7 * time.Minute, errors.New("too many: wait")}}
