@@ -35,11 +35,16 @@ type ways struct {
 // way is one of them.
 type way struct {
 	name string
-	http.RoundTripper
+	open func() http.RoundTripper // makes what carries requests along it
 
 	mu    sync.Mutex // guards what follows
-	until time.Time  // it is passed over
+	now   http.RoundTripper
+	until time.Time // it is passed over
 	rest  time.Duration
+}
+
+func newWay(name string, open func() http.RoundTripper) *way {
+	return &way{name: name, open: open, now: open()}
 }
 
 // waysTo makes the ways of the names, or of the default where there are none.
@@ -53,14 +58,14 @@ func (a *App) waysTo(names []string, patience time.Duration) (http.RoundTripper,
 	w := &ways{patience: patience}
 	for _, name := range names {
 		if name == directWay {
-			w.list = append(w.list, &way{name: name, RoundTripper: newDirect()})
+			w.list = append(w.list, newWay(name, newDirect))
 			continue
 		}
 		p, err := a.pool(name)
 		if err != nil {
 			return nil, fmt.Errorf("via: %w", err)
 		}
-		w.list = append(w.list, &way{name: name, RoundTripper: newThrough(p)})
+		w.list = append(w.list, newWay(name, func() http.RoundTripper { return newThrough(p) }))
 	}
 	return w, nil
 }
@@ -149,7 +154,8 @@ func (w *ways) inOrder(now time.Time) []*way {
 func (w *way) send(req *http.Request, patience time.Duration) (*http.Response, error) {
 	ctx, cancel := context.WithCancelCause(req.Context())
 	timer := time.AfterFunc(patience, func() { cancel(errPatience) })
-	resp, err := w.RoundTripper.RoundTrip(req.WithContext(ctx))
+	carrier := w.carrier()
+	resp, err := carrier.RoundTrip(req.WithContext(ctx))
 	if err == nil && !timer.Stop() {
 		_ = resp.Body.Close()
 		err = errPatience
@@ -160,6 +166,7 @@ func (w *way) send(req *http.Request, patience time.Duration) (*http.Response, e
 			err = errPatience
 		}
 		cancel(nil)
+		w.reopen(carrier)
 		if req.Context().Err() == nil {
 			w.closed(time.Now())
 		}
@@ -171,6 +178,23 @@ func (w *way) send(req *http.Request, patience time.Duration) (*http.Response, e
 }
 
 var errPatience = errors.New("no answer in time")
+
+func (w *way) carrier() http.RoundTripper {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.now
+}
+
+// reopen begins anew after a failure. A connection of HTTP/2 that died unnoticed
+// is kept by the failure of a request, and would have the next ones, too, until
+// the kernel gives it up after a quarter of an hour.
+func (w *way) reopen(failed http.RoundTripper) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.now == failed {
+		w.now = w.open()
+	}
+}
 
 func (w *way) closed(now time.Time) {
 	w.mu.Lock()
