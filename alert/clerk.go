@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"maps"
+	"strings"
 	"time"
 )
 
@@ -118,21 +119,23 @@ func (c *clerk) follow(s *Settings) {
 		delete(c.recalled, name)
 		left[notePool+name] = note(r)
 	}
-	c.post(nil, left)
 	maps.Copy(c.notes, left)
 	for name := range c.notes {
 		if len(c.notes) <= maxNotes {
 			break
 		}
 		delete(c.notes, name)
+		left[name] = nil // the store forgets it, too
 	}
+	c.post(nil, left)
 }
 
 // recall takes over the notes of a store. Where the process knows better, the
 // store is told.
 func (c *clerk) recall(k Kept) {
 	for name, body := range k.Notes {
-		if _, known := c.notes[name]; !known {
+		pool, ok := strings.CutPrefix(name, notePool)
+		if _, known := c.notes[name]; ok && !known && !c.recalled[pool] {
 			c.notes[name] = body
 		}
 	}

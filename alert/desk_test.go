@@ -44,6 +44,7 @@ func (k *fakeKeeper) Keep(add []Letter, done []int64, notes map[string][]byte) {
 		delete(k.letters, id)
 	}
 	maps.Copy(k.notes, notes)
+	maps.DeleteFunc(k.notes, func(_ string, body []byte) bool { return len(body) == 0 })
 	k.noted += len(notes)
 }
 
@@ -401,6 +402,30 @@ func TestParts(t *testing.T) {
 		o.raise(1)
 		pass(time.Minute)
 		a.want(t, "budget normal (1)", "budget normal (2)", "budget normal (3)")
+	})
+}
+
+// TestManyPoolsLeave: the store does not keep all of them for ever, and of the
+// one that is configured it keeps what was told.
+func TestManyPoolsLeave(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		a := &chat{name: "a"}
+		o := newOffice(t, a)
+		o.Event(o.pool.set("P1", "down", "test"))
+		pass(time.Second)
+		a.want(t, "status_changed normal P1:healthy-down switched to P2")
+		for i := range 2 * maxNotes {
+			o.settings.Pools = []Pool{o.pool, newFakePool(fmt.Sprint("pool", i), "P1")}
+			o.Restore(o.keeper.kept()) // as the books do after each Follow
+			o.Follow(o.settings)
+			synctest.Wait()
+		}
+		if n := len(o.keeper.kept().Notes); n > maxNotes+2 {
+			t.Errorf("%d notes are stored", n)
+		}
+		o.restart()
+		pass(time.Hour)
+		a.want(t)
 	})
 }
 
