@@ -144,6 +144,9 @@ func (c *clerk) recall(k Kept) {
 		r.dirty = true
 	}
 	c.report.recall(k.Notes[noteReport])
+	if !c.report.Told.IsZero() {
+		c.post(nil, map[string][]byte{noteReport: note(&c.report)})
+	}
 }
 
 // recallPool takes over what was told of a pool before, once.

@@ -771,6 +771,26 @@ func TestDailyReport(t *testing.T) {
 	})
 }
 
+// TestReportInAnotherStore, which did not see that one was due.
+func TestReportInAnotherStore(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		a := &chat{name: "a"}
+		o := newOffice(t, a)
+		o.settings.Daily = &Clock{9, 0, time.UTC}
+		o.settings.Report = func(_ context.Context, from, to time.Time) (Report, error) { return Report{}, nil }
+		o.Follow(o.settings)
+		pass(time.Hour)
+		o.keeper.set(func(k *fakeKeeper) { clear(k.notes) })
+		o.Restore(o.keeper.kept())
+		synctest.Wait()
+		o.Close() // over the time at which it is due
+		pass(9 * time.Hour)
+		o.start()
+		pass(time.Minute)
+		a.want(t, "daily_report low")
+	})
+}
+
 // TestReportAfterAWrongClock, by which the last one was due in years.
 func TestReportAfterAWrongClock(t *testing.T) {
 	bubble(t, func(t *testing.T) {
