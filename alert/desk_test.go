@@ -565,6 +565,28 @@ func TestDestinationLeaves(t *testing.T) {
 	})
 }
 
+// TestManyDestinations, for all of which something waits over a restart.
+func TestManyDestinations(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		chats := make([]*chat, 100)
+		destinations := make([]Destination, len(chats))
+		for i := range chats {
+			chats[i] = &chat{name: fmt.Sprint(i), err: errors.New("no")}
+			destinations[i] = chats[i]
+		}
+		o := newOffice(t, destinations...)
+		o.raise(1)
+		for _, c := range chats {
+			c.set(func(c *chat) { c.err = nil })
+		}
+		o.restart()
+		pass(time.Minute)
+		for _, c := range chats {
+			c.want(t, "budget normal")
+		}
+	})
+}
+
 // TestDestinationIsNew: its sender starts before the clerk goes by the new
 // settings, and a last look by those of before must not leave it waiting for ever.
 func TestDestinationIsNew(t *testing.T) {
