@@ -36,11 +36,16 @@ type ways struct {
 // way is one of them.
 type way struct {
 	name string
-	http.RoundTripper
+	open func() http.RoundTripper // makes what carries requests along it
 
 	mu    sync.Mutex // guards what follows
-	until time.Time  // it is passed over
+	now   http.RoundTripper
+	until time.Time // it is passed over
 	rest  time.Duration
+}
+
+func newWay(name string, open func() http.RoundTripper) *way {
+	return &way{name: name, open: open, now: open()}
 }
 
 // waysTo makes the ways of the names, or of the default where there are none.
@@ -54,14 +59,14 @@ func (a *App) waysTo(names []string, patience time.Duration) (http.RoundTripper,
 	w := &ways{patience: patience}
 	for _, name := range names {
 		if name == directWay {
-			w.list = append(w.list, &way{name: name, RoundTripper: newDirect()})
+			w.list = append(w.list, newWay(name, newDirect))
 			continue
 		}
 		p, err := a.pool(name)
 		if err != nil {
 			return nil, err
 		}
-		w.list = append(w.list, &way{name: name, RoundTripper: newThrough(p)})
+		w.list = append(w.list, newWay(name, func() http.RoundTripper { return newThrough(p) }))
 	}
 	return w, nil
 }
@@ -156,7 +161,8 @@ func (w *ways) inOrder(now time.Time) []*way {
 func (w *way) send(req *http.Request, patience time.Duration) (*http.Response, error) {
 	ctx, cancel := context.WithCancelCause(req.Context())
 	timer := time.AfterFunc(patience, func() { cancel(errPatience) })
-	resp, err := w.RoundTripper.RoundTrip(req.WithContext(ctx))
+	carrier := w.carrier()
+	resp, err := carrier.RoundTrip(req.WithContext(ctx))
 	if err == nil && !timer.Stop() {
 		_ = resp.Body.Close()
 		err = errPatience
@@ -167,6 +173,7 @@ func (w *way) send(req *http.Request, patience time.Duration) (*http.Response, e
 			err = errPatience
 		}
 		cancel(nil)
+		w.reopen(carrier)
 		if req.Context().Err() == nil {
 			w.closed(time.Now())
 		}
@@ -178,6 +185,23 @@ func (w *way) send(req *http.Request, patience time.Duration) (*http.Response, e
 }
 
 var errPatience = errors.New("no answer in time")
+
+func (w *way) carrier() http.RoundTripper {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.now
+}
+
+// reopen begins anew after a failure. A connection of HTTP/2 that died unnoticed
+// is kept by the failure of a request, and would have the next ones, too, until
+// the kernel gives it up after a quarter of an hour.
+func (w *way) reopen(failed http.RoundTripper) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.now == failed {
+		w.now = w.open()
+	}
+}
 
 func (w *way) closed(now time.Time) {
 	w.mu.Lock()

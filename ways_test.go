@@ -3,8 +3,12 @@ package proxypool
 import (
 	"bytes"
 	"io"
+	"net"
 	"net/http"
+	"net/http/httptest"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -149,5 +153,74 @@ func TestDirectIsDirect(t *testing.T) {
 	t.Setenv("HTTP_PROXY", "http://127.0.0.1:1")
 	if newDirect().(*http.Transport).Proxy != nil {
 		t.Error("direct goes by the environment")
+	}
+}
+
+// hole is a network in front of a server: it can swallow all that goes over the
+// connections that stand, as a NAT does that forgot them.
+type hole struct {
+	net.Listener
+	mu    sync.Mutex
+	conns []*sinking
+}
+
+type sinking struct {
+	net.Conn
+	sunk atomic.Bool
+}
+
+func (s *sinking) Read(p []byte) (int, error) {
+	for {
+		if n, err := s.Conn.Read(p); err != nil || !s.sunk.Load() {
+			return n, err
+		}
+	}
+}
+
+func (h *hole) Accept() (net.Conn, error) {
+	c, err := h.Listener.Accept()
+	if err != nil {
+		return nil, err
+	}
+	s := &sinking{Conn: c}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.conns = append(h.conns, s)
+	return s, nil
+}
+
+func (h *hole) swallow() {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for _, c := range h.conns {
+		c.sunk.Store(true)
+	}
+}
+
+// TestWaysDeadConnection: what goes over a connection that died unnoticed fails
+// once, and not until the kernel gives up.
+func TestWaysDeadConnection(t *testing.T) {
+	server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		_, _ = io.WriteString(w, r.Proto)
+	}))
+	h := &hole{Listener: server.Listener}
+	server.Listener, server.EnableHTTP2 = h, true
+	server.StartTLS()
+	t.Cleanup(server.Close)
+	trust := server.Client().Transport.(*http.Transport).TLSClientConfig
+	w := &ways{patience: 300 * time.Millisecond, list: []*way{newWay("direct", func() http.RoundTripper {
+		direct := newDirect().(*http.Transport)
+		direct.TLSClientConfig = trust.Clone()
+		return direct
+	})}}
+	if got, err := post(t, w, server.URL, ""); err != nil || !strings.HasPrefix(got, "HTTP/2") {
+		t.Fatalf("%q, %v", got, err)
+	}
+	h.swallow()
+	if _, err := post(t, w, server.URL, ""); err == nil {
+		t.Fatal("something got through")
+	}
+	if got, err := post(t, w, server.URL, ""); err != nil {
+		t.Errorf("%q, %v", got, err)
 	}
 }

@@ -24,7 +24,7 @@ type burst struct {
 
 // isBurst reports whether what was found is the start of a burst.
 func (r *rules) isBurst(f *findings) bool {
-	r.singles = slices.DeleteFunc(r.singles, func(t time.Time) bool { return f.now.Sub(t) > burstSpan })
+	r.singles = slices.DeleteFunc(r.singles, func(t time.Time) bool { return !within(f.now, t.Add(burstSpan), burstSpan) })
 	return len(f.changes) > 0 && len(f.changes)+len(r.singles) > burstSize
 }
 
@@ -42,21 +42,22 @@ func (r *rules) begin(f *findings) []*Alert {
 func (r *rules) goOn(f *findings) []*Alert {
 	b := r.Burst
 	noneLeft := r.Usable.is == stateDown && r.Usable.told() != stateDown
-	long := f.now.Sub(b.Since) >= burstLongest
-	if !noneLeft && !long && f.now.Sub(b.Last) < burstQuiet {
+	long := !within(f.now, b.Since.Add(burstLongest), burstLongest)
+	moving := within(f.now, b.Last.Add(burstQuiet), burstQuiet)
+	if !noneLeft && !long && moving {
 		return nil
 	}
 	all := slices.Concat(f.changes, f.flapping)
 	inOrder(all)
 	a := f.alert(KindBurstOver, loudness(all))
 	a.Switched = f.switched(all)
-	a.Seconds = int64(b.Last.Sub(b.Since) / time.Second)
+	a.Seconds = max(int64(b.Last.Sub(b.Since)/time.Second), 0)
 	for _, c := range f.flapping {
 		c.topic.tellFlaps(f.now, f.cooldown)
 	}
 	r.tellMany(f, a, all)
 	r.Burst, r.singles = nil, nil
-	if long && f.now.Sub(b.Last) < burstQuiet {
+	if long && moving {
 		r.singles = slices.Repeat([]time.Time{f.now}, burstSize) // whatever follows is the next one
 	}
 	return []*Alert{a}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"maps"
+	"strings"
 	"time"
 )
 
@@ -12,7 +13,8 @@ import (
 const maxNotes = 256
 
 // compareEvery is how often the pools are compared with what is known of them
-// from events.
+// from events, and how often what changed is stored where nothing was told: of
+// many proxies that is much.
 const compareEvery = time.Minute
 
 // clerk is the goroutine of the desk that goes by the rules. What is here
@@ -50,6 +52,8 @@ func (c *clerk) run() {
 		case a := <-c.report.made:
 			c.reported(a)
 		case <-c.stop:
+			c.takeIn() // nobody tells of a budget twice
+			c.post(nil, c.unwritten(true))
 			return
 		}
 	}
@@ -84,11 +88,12 @@ func (c *clerk) takeIn() {
 			r.event(now, e)
 		}
 	}
-	if lost || wanted != nil || len(kept) > 0 || now.Sub(c.compared) >= compareEvery {
+	if lost || wanted != nil || len(kept) > 0 || !within(now, c.compared.Add(compareEvery), compareEvery) {
 		c.compared = now
 		for _, p := range c.settings.Pools {
 			c.rules[p.Name()].compare(now, p)
 		}
+		c.post(nil, c.unwritten(true))
 	}
 	for _, a := range alerts {
 		a.Carrier = c.carrier(a.Pool)
@@ -128,21 +133,23 @@ func (c *clerk) follow(s *Settings) {
 		delete(c.recalled, name)
 		left[notePool+name] = note(r)
 	}
-	c.post(nil, left)
 	maps.Copy(c.notes, left)
 	for name := range c.notes {
 		if len(c.notes) <= maxNotes {
 			break
 		}
 		delete(c.notes, name)
+		left[name] = nil // the store forgets it, too
 	}
+	c.post(nil, left)
 }
 
 // recall takes over the notes of a store. Where the process knows better, the
 // store is told.
 func (c *clerk) recall(k Kept) {
 	for name, body := range k.Notes {
-		if _, known := c.notes[name]; !known {
+		pool, ok := strings.CutPrefix(name, notePool)
+		if _, known := c.notes[name]; ok && !known && !c.recalled[pool] {
 			c.notes[name] = body
 		}
 	}
@@ -151,6 +158,9 @@ func (c *clerk) recall(k Kept) {
 		r.dirty = true
 	}
 	c.report.recall(k.Notes[noteReport])
+	if !c.report.Told.IsZero() {
+		c.post(nil, map[string][]byte{noteReport: note(&c.report)})
+	}
 }
 
 // recallPool takes over what was told of a pool before, once.
@@ -170,26 +180,34 @@ func (c *clerk) recallPool(name string) {
 // look has the rules of each pool look at it, and posts what they tell together
 // with what they note.
 func (c *clerk) look(ctx context.Context, now time.Time) {
-	notes := make(map[string][]byte)
 	var alerts []*Alert
 	for _, p := range c.settings.Pools {
-		r := c.rules[p.Name()]
-		told, edges := r.look(now, p, c.settings.Cooldown, len(c.settings.Destinations) > 0)
+		told, edges := c.rules[p.Name()].look(now, p, c.settings.Cooldown, len(c.settings.Destinations) > 0)
 		alerts = append(alerts, told...)
-		if r.toNote(now) {
-			notes[notePool+p.Name()] = note(r)
-		}
 		for _, e := range edges {
 			if c.settings.Hooks.Edge != nil {
 				c.settings.Hooks.Edge(e)
 			}
 		}
 	}
-	c.post(alerts, notes)
+	c.post(alerts, c.unwritten(false))
 	c.lookForReport(ctx, now)
 	for name, n := range c.outbox.expire(now, c.names()) {
 		c.settings.Hooks.dropped(name, n, "not delivered within a day")
 	}
+}
+
+// unwritten are the notes of the pools about which something was told, or all
+// that are not up to date.
+func (c *clerk) unwritten(all bool) map[string][]byte {
+	notes := make(map[string][]byte)
+	for name, r := range c.rules {
+		if r.dirty || all && r.stale {
+			notes[notePool+name] = note(r)
+			r.dirty, r.stale = false, false
+		}
+	}
+	return notes
 }
 
 // post puts alerts into the outbox for every destination.

@@ -105,12 +105,13 @@ type Desk struct {
 	alerts  []*Alert
 	kept    []Kept
 	senders map[string]*sender
+	ending  map[string]<-chan struct{} // closed when the last sender to a name that was stopped has ended
 }
 
 // NewDesk makes a desk that does nothing before the first Follow.
 func NewDesk(k Keeper) *Desk {
 	return &Desk{
-		keeper: k, outbox: newOutbox(k), senders: make(map[string]*sender),
+		keeper: k, outbox: newOutbox(k), senders: make(map[string]*sender), ending: make(map[string]<-chan struct{}),
 		wake: make(chan struct{}, 1), stop: make(chan struct{}),
 	}
 }
@@ -132,20 +133,24 @@ func (d *Desk) Follow(s Settings) {
 }
 
 // replaceSenders stops the senders of before, and starts those of the settings
-// after them.
+// after them. A destination may have left, and come back while what was on its
+// way to it still is.
 func (d *Desk) replaceSenders(s *Settings) {
 	before := d.senders
+	maps.DeleteFunc(d.ending, func(_ string, ended <-chan struct{}) bool { return isClosed(ended) })
+	for name, old := range before {
+		d.ending[name] = old.ended
+	}
 	d.senders = make(map[string]*sender, len(s.Destinations))
 	hooks := s.Hooks
 	for _, destination := range s.Destinations {
 		name := destination.Name()
 		next := &sender{
 			Destination: destination, outbox: d.outbox, keeper: d.keeper, hooks: &hooks,
-			ended: make(chan struct{}), health: Health{Name: name, OK: true},
+			after: d.ending[name], ended: make(chan struct{}), health: Health{Name: name, OK: true},
 		}
 		next.ctx, next.stop = context.WithCancel(context.Background())
 		if old, ok := before[name]; ok {
-			next.after = old.ended
 			next.inherit(old)
 		}
 		d.senders[name] = next
@@ -153,6 +158,15 @@ func (d *Desk) replaceSenders(s *Settings) {
 	}
 	for _, old := range before {
 		old.stop()
+	}
+}
+
+func isClosed(ended <-chan struct{}) bool {
+	select {
+	case <-ended:
+		return true
+	default:
+		return false
 	}
 }
 

@@ -21,6 +21,7 @@ type fakeKeeper struct {
 	mu      sync.Mutex
 	letters map[int64]Letter
 	notes   map[string][]byte
+	noted   int   // notes that were handed over
 	deaf    bool  // what is handed over is lost: the process is killed before it is written
 	failing error // of Sync
 	slow    time.Duration
@@ -43,6 +44,8 @@ func (k *fakeKeeper) Keep(add []Letter, done []int64, notes map[string][]byte) {
 		delete(k.letters, id)
 	}
 	maps.Copy(k.notes, notes)
+	maps.DeleteFunc(k.notes, func(_ string, body []byte) bool { return len(body) == 0 })
+	k.noted += len(notes)
 }
 
 func (k *fakeKeeper) Sync(ctx context.Context) error {
@@ -350,6 +353,50 @@ func TestKilled(t *testing.T) {
 	})
 }
 
+// TestEndWhileBusy: what was handed over before the end is not lost, because
+// nobody hands it over again.
+func TestEndWhileBusy(t *testing.T) {
+	for range 10 { // which of two things is noticed first is chance
+		bubble(t, func(t *testing.T) {
+			a := &chat{name: "a"}
+			o := newOffice(t, a)
+			o.settings.Hooks.Edge = func(Edge) { time.Sleep(time.Second) }
+			o.Follow(o.settings)
+			synctest.Wait()
+			o.pool.change(func(p *fakePool) { p.failing = true })
+			pass(1500 * time.Millisecond)
+			o.Used(KindBudget, "main", &Budget{Proxy: "P1", Percent: 80})
+			o.restart()
+			pass(time.Second)
+			a.want(t, "budget normal", "checks_failing normal via P1")
+		})
+	}
+}
+
+// TestChangesAreStoredNowAndThen: a note is as long as its pool is large.
+func TestChangesAreStoredNowAndThen(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		a := &chat{name: "a"}
+		o := newOffice(t, a)
+		change := func(times int) {
+			for i := range times {
+				o.Event(o.pool.set("P2", []string{"down", "healthy"}[i%2], "test"))
+				pass(time.Second)
+			}
+		}
+		change(2)
+		a.want(t, "status_changed normal P2:healthy-down via P1", "status_changed low P2:down-healthy via P1 1s")
+		before := o.keeper.noted
+		change(240)
+		if n := o.keeper.noted - before; n > 5 {
+			t.Errorf("%d notes in four minutes in which nothing was told", n)
+		}
+		o.restart()
+		pass(15 * time.Minute)
+		a.want(t, "flapping normal P2:healthy-healthy*242 via P1 900s")
+	})
+}
+
 func TestParts(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		a := &chat{name: "a", parts: 3, broken: 2}
@@ -357,6 +404,42 @@ func TestParts(t *testing.T) {
 		o.raise(1)
 		pass(time.Minute)
 		a.want(t, "budget normal via P1 (1)", "budget normal via P1 (2)", "budget normal via P1 (3)")
+	})
+}
+
+// TestManyPoolsLeave: the store does not keep all of them for ever, and of the
+// one that is configured it keeps what was told.
+func TestManyPoolsLeave(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		a := &chat{name: "a"}
+		o := newOffice(t, a)
+		o.Event(o.pool.set("P1", "down", "test"))
+		pass(time.Second)
+		a.want(t, "status_changed normal P1:healthy-down switched to P2")
+		for i := range 2 * maxNotes {
+			o.settings.Pools = []Pool{o.pool, newFakePool(fmt.Sprint("pool", i), "P1")}
+			o.Restore(o.keeper.kept()) // as the books do after each Follow
+			o.Follow(o.settings)
+			synctest.Wait()
+		}
+		if n := len(o.keeper.kept().Notes); n > maxNotes+2 {
+			t.Errorf("%d notes are stored", n)
+		}
+		o.restart()
+		pass(time.Hour)
+		a.want(t)
+	})
+}
+
+// TestSlowDestination is one that is given as long as can be configured.
+func TestSlowDestination(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		a := &chat{name: "a", takes: 10 * time.Minute}
+		o := newOffice(t, a)
+		o.raise(1)
+		pass(10 * time.Minute)
+		a.want(t, "budget normal")
+		o.wantLog()
 	})
 }
 
@@ -445,6 +528,24 @@ func TestReloadWhileSending(t *testing.T) {
 	})
 }
 
+// TestReloadGivenUp is a configuration without the destination that does not
+// start as a whole, so that the one before goes on: what is on its way arrives
+// once.
+func TestReloadGivenUp(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		a := &chat{name: "a", takes: 2 * time.Second}
+		o := newOffice(t, a)
+		o.raise(1)
+		other := o.settings
+		other.Destinations = nil
+		o.Follow(other)
+		synctest.Wait()
+		o.Follow(o.settings)
+		pass(time.Minute)
+		a.want(t, "budget normal")
+	})
+}
+
 // TestDestinationLeaves: its alerts wait for a day for it to come back.
 func TestDestinationLeaves(t *testing.T) {
 	bubble(t, func(t *testing.T) {
@@ -463,6 +564,40 @@ func TestDestinationLeaves(t *testing.T) {
 		pass(time.Minute)
 		a.want(t, "budget normal via P1")
 		b.want(t)
+	})
+}
+
+// TestManyDestinations, for all of which something waits over a restart.
+func TestManyDestinations(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		chats := make([]*chat, 100)
+		destinations := make([]Destination, len(chats))
+		for i := range chats {
+			chats[i] = &chat{name: fmt.Sprint(i), err: errors.New("no")}
+			destinations[i] = chats[i]
+		}
+		o := newOffice(t, destinations...)
+		o.raise(1)
+		for _, c := range chats {
+			c.set(func(c *chat) { c.err = nil })
+		}
+		o.restart()
+		pass(time.Minute)
+		for _, c := range chats {
+			c.want(t, "budget normal")
+		}
+	})
+}
+
+// TestDestinationIsNew: its sender starts before the clerk goes by the new
+// settings, and a last look by those of before must not leave it waiting for ever.
+func TestDestinationIsNew(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		a := &chat{name: "a"}
+		o := newOffice(t, a)
+		o.outbox.expire(time.Now(), nil)
+		o.raise(1)
+		a.want(t, "budget normal")
 	})
 }
 
@@ -670,6 +805,41 @@ func TestDailyReport(t *testing.T) {
 		if last := asked[len(asked)-1]; last != "04T09:00 05T09:00" {
 			t.Errorf("asked for %s in the end, expected the last one that was missed", last)
 		}
+	})
+}
+
+// TestReportInAnotherStore, which did not see that one was due.
+func TestReportInAnotherStore(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		a := &chat{name: "a"}
+		o := newOffice(t, a)
+		o.settings.Daily = &Clock{9, 0, time.UTC}
+		o.settings.Report = func(_ context.Context, from, to time.Time) (Report, error) { return Report{}, nil }
+		o.Follow(o.settings)
+		pass(time.Hour)
+		o.keeper.set(func(k *fakeKeeper) { clear(k.notes) })
+		o.Restore(o.keeper.kept())
+		synctest.Wait()
+		o.Close() // over the time at which it is due
+		pass(9 * time.Hour)
+		o.start()
+		pass(time.Minute)
+		a.want(t, "daily_report low")
+	})
+}
+
+// TestReportAfterAWrongClock, by which the last one was due in years.
+func TestReportAfterAWrongClock(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		a := &chat{name: "a"}
+		o := newOffice(t, a)
+		o.Close()
+		o.keeper.notes[noteReport] = []byte(`{"told":"2999-01-01T09:00:00Z"}`)
+		o.settings.Daily = &Clock{9, 0, time.UTC}
+		o.settings.Report = func(_ context.Context, from, to time.Time) (Report, error) { return Report{}, nil }
+		o.start()
+		pass(24 * time.Hour)
+		a.want(t, "daily_report low")
 	})
 }
 

@@ -2,7 +2,7 @@
 // message, keeps each message until it was delivered, and says it in the
 // admin's language.
 //
-// The rules (rules.go, topic.go, burst.go) are plain Go on what the pools emit.
+// The rules (rules.go, topic.go, burst.go, crowd.go) are plain Go on what the pools emit.
 // What they find goes into the outbox (outbox.go), which is stored before
 // anything is sent, and from there, in order, to each destination (sender.go).
 // What a message says is laid out once (message.go for alerts, run.go for answers

@@ -10,7 +10,7 @@ import (
 type Keeper interface {
 	// Keep hands over what is to be written, all of it or nothing: letters to
 	// add, IDs of those that are done with, and notes in place of those of the
-	// same name. It does not wait.
+	// same name, of which an empty one removes it. It does not wait.
 	Keep(add []Letter, done []int64, notes map[string][]byte)
 
 	// Sync returns once all that was handed over is written, or with an error as

@@ -14,9 +14,10 @@ const (
 	// How many alerts wait for one destination; the oldest go first. It is far
 	// more than the rules raise in a day.
 	maxWaiting = 5000
-	// How many destinations are remembered that alerts still wait for although
-	// they left the configuration.
-	maxForgotten = 64
+	// How many destinations are remembered that alerts wait for, those that left
+	// the configuration among them: which these are is not known yet when a store
+	// is read.
+	maxQueues = 1024
 	// How many IDs are remembered of what was delivered, for a store that was
 	// not told of it.
 	maxDelivered = 10_000
@@ -137,7 +138,7 @@ func (o *outbox) restore(k Kept) {
 
 // adopt puts a letter into its place, unless it is there already.
 func (o *outbox) adopt(l Letter, a *Alert) {
-	if _, known := o.queues[l.To]; !known && len(o.queues) >= maxForgotten {
+	if _, known := o.queues[l.To]; !known && len(o.queues) >= maxQueues {
 		return // it stays in the store for its day
 	}
 	q := o.queue(l.To)
@@ -192,7 +193,8 @@ func (o *outbox) waiting(name string) int {
 
 // expire takes out what is a day old, and forgets destinations that nothing
 // waits for and that are not in keep. It returns how many were too old, by
-// destination.
+// destination. A sender may wait there already, whose configuration is not
+// followed yet: it is woken, and waits anew.
 func (o *outbox) expire(now time.Time, keep []string) map[string]int {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -209,6 +211,7 @@ func (o *outbox) expire(now time.Time, keep []string) map[string]int {
 		}
 		if len(q.letters) == 0 && !slices.Contains(keep, name) {
 			delete(o.queues, name)
+			notify(q.wake)
 		}
 	}
 	if len(done) > 0 {

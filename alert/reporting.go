@@ -8,7 +8,7 @@ import (
 
 // reporting is the state of the daily report.
 type reporting struct {
-	Told time.Time `json:"told"` // when the last one was due; zero before the first look
+	Told time.Time `json:"told"` // when the last one was due, or of the first look; zero before
 
 	making  bool
 	retryAt time.Time
@@ -28,7 +28,7 @@ func (r *reporting) recall(body []byte) {
 // missed, the last one is.
 func (r *reporting) due(now time.Time, daily *Clock) time.Time {
 	last := daily.last(now)
-	if !last.After(r.Told) || r.making || now.Before(r.retryAt) {
+	if !last.After(r.Told) || r.making || within(now, r.retryAt, reportRetry) {
 		return time.Time{}
 	}
 	return last
@@ -41,7 +41,7 @@ func (c *clerk) lookForReport(ctx context.Context, now time.Time) {
 	switch {
 	case s.Daily == nil || s.Report == nil:
 		return
-	case c.report.Told.IsZero():
+	case c.report.Told.IsZero(), c.report.Told.Sub(now) > 24*time.Hour: // of a time when the clock was wrong
 		c.report.Told = now
 		c.post(nil, map[string][]byte{noteReport: note(&c.report)})
 		return

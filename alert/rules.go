@@ -11,10 +11,10 @@ const (
 	// together are told of together, and by then the pool has moved on to the
 	// next one, which the message names.
 	gatherFor = 750 * time.Millisecond
-	// How often it is stored that something changed that is not told yet.
-	noteEvery = 10 * time.Second
 	// How many targets of a pool are followed.
 	maxFollowed = 256
+	// How many proxies of a pool are remembered that are configured no more.
+	maxLeft = 256
 )
 
 // The states of a pool, of its checks, and of a target.
@@ -35,9 +35,9 @@ type rules struct {
 
 	gathered time.Time   // when what is new may be told; zero where nothing is
 	singles  []time.Time // when proxies were told of, one by one
-	dirty    bool        // what was told is not stored yet
-	stale    bool        // nor is how often things changed, which may wait
-	noted    time.Time   // when it was handed over to be stored
+	crowd    crowd       // of alerts
+	dirty    bool        // something was told that is not stored
+	stale    bool        // what is stored lacks less than that, such as how often something changed
 }
 
 func newRules() *rules {
@@ -100,7 +100,8 @@ func (r *rules) changed(now time.Time) {
 
 // compare takes in how the proxies are: at the start, and now and then, because
 // events may be lost, or overtake one another. Proxies that left the
-// configuration are forgotten.
+// configuration are forgotten, but for some about which the last word was no good
+// one: they may come back, be it that a new configuration was only tried.
 func (r *rules) compare(now time.Time, p Pool) {
 	present := make(map[string]bool)
 	for name, proxy := range p.Proxies() {
@@ -112,8 +113,13 @@ func (r *rules) compare(now time.Time, p Pool) {
 			r.changed(now)
 		}
 	}
-	for name := range r.Proxies {
-		if !present[name] {
+	left := 0
+	for name, t := range r.Proxies {
+		switch {
+		case present[name]:
+		case t.told() != t.normal && left < maxLeft:
+			left++
+		default:
 			delete(r.Proxies, name)
 			r.stale = true
 		}
@@ -125,11 +131,11 @@ func (r *rules) compare(now time.Time, p Pool) {
 // will be when there is.
 func (r *rules) look(now time.Time, p Pool, cooldown time.Duration, tell bool) (alerts []*Alert, edges []Edge) {
 	edges = r.observe(now, p)
-	if tell && now.Before(r.gathered) {
+	if tell && within(now, r.gathered, gatherFor) {
 		return nil, edges
 	}
 	r.gathered = time.Time{}
-	if !tell {
+	if !tell || r.crowd.waits(now) && !r.Usable.isNews(now, cooldown) {
 		return nil, edges
 	}
 	f := r.find(now, p, cooldown)
@@ -143,17 +149,8 @@ func (r *rules) look(now time.Time, p Pool, cooldown time.Duration, tell bool) (
 	}
 	alerts = append(alerts, r.tellChecks(&f)...)
 	alerts = append(alerts, r.tellTargets(&f)...)
+	r.crowd.add(now, len(alerts))
 	return alerts, edges
-}
-
-// toNote reports whether what is stored is to be brought up to date: at once
-// where something was told, because it goes with the alert.
-func (r *rules) toNote(now time.Time) bool {
-	if !r.dirty && (!r.stale || now.Sub(r.noted) < noteEvery) {
-		return false
-	}
-	r.dirty, r.stale, r.noted = false, false, now
-	return true
 }
 
 // due is when to look again at the latest, the zero time where it is enough to
@@ -179,10 +176,15 @@ func (r *rules) observe(now time.Time, p Pool) (edges []Edge) {
 		follow(r.Checks, statePassing, KindChecksPassing, "")
 	}
 	unreachable := p.Unreachable()
+	lost := make(map[string]bool, len(unreachable))
+	for _, target := range unreachable {
+		lost[target] = true
+	}
+	room := true
 	for _, target := range unreachable {
 		t, ok := r.Targets[target]
 		if !ok {
-			if len(r.Targets) >= maxFollowed {
+			if room = room && r.makeRoom(lost); !room {
 				continue
 			}
 			t = newTopic(stateReachable)
@@ -191,11 +193,29 @@ func (r *rules) observe(now time.Time, p Pool) (edges []Edge) {
 		follow(t, stateUnreachable, KindTargetUnreachable, target)
 	}
 	for target, t := range r.Targets {
-		if t.is == stateUnreachable && !slices.Contains(unreachable, target) && p.Reaches(target) {
+		if t.is == stateUnreachable && !lost[target] && p.Reaches(target) {
 			follow(t, stateReachable, KindTargetReachable, target)
 		}
 	}
 	return edges
+}
+
+// makeRoom reports whether one more target can be followed. Where there are too
+// many, the one goes that was lost the longest ago of those that are not lost
+// now: nobody asks for it any more, so that it is never found again either.
+func (r *rules) makeRoom(lost map[string]bool) bool {
+	if len(r.Targets) < maxFollowed {
+		return true
+	}
+	oldest := ""
+	for target, t := range r.Targets {
+		if !lost[target] && (oldest == "" || t.since.Before(r.Targets[oldest].since)) {
+			oldest = target
+		}
+	}
+	delete(r.Targets, oldest)
+	r.stale = true
+	return oldest != ""
 }
 
 // findings are what a look found to be told.

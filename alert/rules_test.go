@@ -279,6 +279,36 @@ func TestTrickle(t *testing.T) {
 	}
 }
 
+// TestCrowd is a large pool whose proxies, or targets, go one by one, too slowly
+// for a burst: told of without filling the chat, and the last word is right.
+func TestCrowd(t *testing.T) {
+	r := newRuled(t, numbered(400)...)
+	for i, name := range r.pool.order {
+		r.set(name, "down")
+		if i%2 == 0 {
+			r.pool.change(func(p *fakePool) { p.unreachable = numbered(i / 2) })
+		}
+		r.pass(3 * time.Second)
+	}
+	if n := len(r.told); n > crowdSize+3*20 {
+		t.Errorf("%d alerts in twenty minutes", n)
+	}
+	if r.Usable.told() != stateDown {
+		t.Error("that no proxy is left has to wait")
+	}
+	r.pass(time.Hour)
+	for _, name := range r.pool.order {
+		if r.proxy(name).told() != "down" {
+			t.Errorf("that %s is down was not told", name)
+		}
+	}
+	for _, target := range numbered(199) {
+		if tp := r.Targets[target]; tp == nil || tp.told() != stateUnreachable {
+			t.Errorf("that %s cannot be reached was not told", target)
+		}
+	}
+}
+
 // TestLongBurst is told of at least each five minutes.
 func TestLongBurst(t *testing.T) {
 	r := newRuled(t, numbered(600)...)
@@ -290,6 +320,30 @@ func TestLongBurst(t *testing.T) {
 	if len(r.told) != 9 {
 		t.Errorf("%d alerts in ten minutes, expected five, and twice a start and an end: %q", len(r.told), r.told)
 	}
+}
+
+// TestClockPutBack in the middle of things: none of them waits until the clock
+// is where it was.
+func TestClockPutBack(t *testing.T) {
+	r := newRuled(t, numbered(30)...)
+	r.set("P1", "down")
+	r.pass(250 * time.Millisecond)
+	r.now = r.now.Add(-48 * time.Hour)
+	r.pass(10 * time.Second)
+	r.want("-47h59m59.5s status_changed normal P1:healthy-down switched to P2")
+
+	r = newRuled(t, numbered(30)...)
+	for _, name := range r.pool.order[:6] {
+		r.set(name, "down")
+	}
+	r.pass(time.Second)
+	r.told = nil
+	r.now = r.now.Add(-48 * time.Hour)
+	r.pass(10 * time.Second)
+	r.want("-47h59m58.75s burst_over low via P7")
+	r.set("P7", "down")
+	r.pass(10 * time.Second)
+	r.want("-47h59m48.25s status_changed normal P7:healthy-down switched to P8")
 }
 
 func TestTargets(t *testing.T) {
@@ -317,8 +371,21 @@ func TestManyTargets(t *testing.T) {
 	r := newRuled(t, "A")
 	r.pool.change(func(p *fakePool) { p.unreachable = numbered(1000) })
 	r.pass(time.Minute)
-	if len(r.told) != 1 || len(r.Targets) != maxFollowed {
+	if len(r.told) != 1 || len(r.edges) != maxFollowed || len(r.Targets) != maxFollowed {
 		t.Errorf("%d targets are followed, told %q", len(r.Targets), r.told)
+	}
+}
+
+// TestDeadTargets: those that were lost long ago, and that nobody asked for
+// since, do not keep the next one from being told of.
+func TestDeadTargets(t *testing.T) {
+	r := newRuled(t, "A")
+	for _, target := range numbered(2 * maxFollowed) {
+		r.pool.change(func(p *fakePool) { p.unreachable = []string{target} })
+		r.pass(2 * time.Second)
+	}
+	if n := len(r.edges); n != 2*maxFollowed || len(r.Targets) != maxFollowed {
+		t.Errorf("noticed %d targets, %d are followed", n, len(r.Targets))
 	}
 }
 
@@ -342,16 +409,43 @@ func TestDisabled(t *testing.T) {
 	r.want("1h0m0.25s status_changed normal A:healthy-down switched to B")
 }
 
+// TestProxyLeaves, and nothing is told of it but what is not true any more when
+// it comes back.
 func TestProxyLeaves(t *testing.T) {
-	r := newRuled(t, "A", "B")
-	r.set("A", "down")
+	for status, want := range map[string][]string{
+		"down":    nil,
+		"healthy": {"2m0.75s status_changed low A:down-healthy via A 120s"},
+	} {
+		r := newRuled(t, "A", "B")
+		r.set("A", "down")
+		r.set("B", "degraded")
+		r.pass(time.Minute)
+		r.told = nil
+		a := r.pool.proxies["A"]
+		r.pool.change(func(p *fakePool) { delete(p.proxies, "A") })
+		r.compare(r.now, r.pool)
+		r.pass(time.Minute)
+		r.want()
+		a.Status = status
+		r.pool.change(func(p *fakePool) { p.proxies["A"] = a })
+		r.compare(r.now, r.pool)
+		r.pass(time.Minute)
+		r.want(want...)
+	}
+}
+
+// TestManyProxiesLeave: not all of them are remembered, and none that was well.
+func TestManyProxiesLeave(t *testing.T) {
+	r := newRuled(t, numbered(1000)...)
+	for i, name := range r.pool.order {
+		r.set(name, []string{"down", "degraded"}[i%2])
+	}
 	r.pass(time.Minute)
-	r.told = nil
-	r.pool.change(func(p *fakePool) { delete(p.proxies, "A") })
+	r.set("P1", "healthy")
+	r.pass(time.Minute)
+	r.pool.change(func(p *fakePool) { clear(p.proxies) })
 	r.compare(r.now, r.pool)
-	r.pass(time.Minute)
-	r.want()
-	if len(r.Proxies) != 0 {
+	if _, known := r.Proxies["P1"]; known || len(r.Proxies) != maxLeft {
 		t.Errorf("%d proxies are remembered", len(r.Proxies))
 	}
 }
@@ -369,6 +463,19 @@ func TestNobodyToTell(t *testing.T) {
 	r.deaf = false
 	r.pass(time.Minute)
 	r.want("1h0m0.25s status_changed normal A:healthy-down switched to B")
+
+	// What it did before anybody could be told is no flapping now.
+	r.deaf = true
+	for range 100 {
+		r.set("B", "down")
+		r.pass(time.Hour)
+		r.set("B", "healthy")
+		r.pass(time.Hour)
+	}
+	r.set("B", "down")
+	r.deaf = false
+	r.pass(time.Hour)
+	r.want("201h1m0.75s pool_down high B:healthy-down")
 }
 
 // TestRestart at every moment of a story: what was told is not told again, and

@@ -13,8 +13,9 @@ const (
 	// How long the store is waited for before an alert is sent. Where it fails,
 	// the alert is sent all the same: it may be about that.
 	storeWithin = time.Second
-	// How long one try may take.
-	sendWithin = time.Minute
+	// How long one try may take, whatever the destination itself allows: a webhook
+	// may be given ten minutes.
+	sendWithin = 11 * time.Minute
 	// How long a delivery that is under way may go on when its configuration ends.
 	graceOfSend = 3 * time.Second
 
@@ -84,8 +85,8 @@ func (s *sender) run() {
 
 // next waits for a letter; it returns nil when the sender is to end.
 func (s *sender) next() *letter {
-	wake := s.outbox.wait(s.Name())
 	for s.ctx.Err() == nil {
+		wake := s.outbox.wait(s.Name()) // before looking, and each time: it may be another
 		if l := s.outbox.oldest(s.Name()); l != nil {
 			return l
 		}

@@ -71,7 +71,7 @@ func seconds(t *topic) int64 {
 	if t.Since.IsZero() {
 		return 0
 	}
-	return int64(t.since.Sub(t.Since) / time.Second)
+	return max(int64(t.since.Sub(t.Since)/time.Second), 0)
 }
 
 // tellChecks tells that the checks fail while traffic flows, or do so no more.

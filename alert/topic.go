@@ -69,16 +69,18 @@ func (t *topic) look(now time.Time, cooldown time.Duration) news {
 		}
 	}
 	switch {
-	case t.is == t.told():
-		if t.Window.IsZero() {
-			t.Changes = 0
-		}
-		return nothing
-	case within(now, t.Quiet[t.is], cooldown) || within(now, t.Quiet[everyState], cooldown):
-		return nothing // for now
-	default:
+	case t.isNews(now, cooldown):
 		return newState
+	case t.is == t.told() && t.Window.IsZero():
+		t.Changes = 0
 	}
+	return nothing // for now
+}
+
+// isNews reports whether the present state differs from what was told, and may
+// be told.
+func (t *topic) isNews(now time.Time, cooldown time.Duration) bool {
+	return t.is != t.told() && !within(now, t.Quiet[t.is], cooldown) && !within(now, t.Quiet[everyState], cooldown)
 }
 
 // differs is look for a topic whose flapping is no news of its own: it reports
@@ -105,7 +107,7 @@ func (t *topic) tell(now time.Time, cooldown time.Duration) {
 	t.hush(now, t.is, cooldown)
 	t.Told, t.Since = t.is, t.since
 	if t.Window.IsZero() {
-		t.Window, t.Changes = now.Add(cooldown), max(t.Changes, 1)
+		t.Window, t.Changes = now.Add(cooldown), 1 // those before are of a time without a window
 	}
 }
 
@@ -132,11 +134,11 @@ func (t *topic) hush(now time.Time, state string, cooldown time.Duration) {
 	t.Quiet[state] = now.Add(cooldown)
 }
 
-// within reports whether a cooldown that ends at some time still runs. One that
-// would run for longer than a cooldown lasts does not: the configuration, or the
-// clock, is another one now.
-func within(now, end time.Time, cooldown time.Duration) bool {
-	return now.Before(end) && end.Sub(now) <= cooldown
+// within reports whether a cooldown, or any other wait of a known length, that
+// ends at some time still runs. One that would run for longer than it lasts does
+// not: the configuration, or the clock, is another one now.
+func within(now, end time.Time, length time.Duration) bool {
+	return now.Before(end) && end.Sub(now) <= length
 }
 
 // atRest reports whether nothing would be lost if the topic was forgotten.

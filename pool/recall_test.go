@@ -20,15 +20,16 @@ func TestRecalledRoutes(t *testing.T) {
 		w.state = NewState()
 		w.reload(nil)
 		early := w.state.Target(TargetKey{Scheme: "https", Addr: api, Trust: "early"}, nil)
+		quiet := w.state.Target(TargetKey{Scheme: "https", Addr: api, Quiet: true}, nil)
 		if err := w.Restore("first", b.Records); err != nil {
 			t.Fatal(err)
 		}
 		late := w.state.Target(TargetKey{Scheme: "https", Addr: api, Trust: "late"}, nil)
 		plain := w.state.Target(TargetKey{Scheme: "http", Addr: api}, nil)
-		for _, target := range []*Target{early, late, plain} {
+		for _, target := range []*Target{early, late, plain, quiet} {
 			for _, name := range []string{"blocked", "failing", "both", "plain"} {
 				r := target.known(w.proxy(name).State)
-				recalled := target != plain && name != "plain"
+				recalled := target != plain && target != quiet && name != "plain"
 				if (r != nil) != recalled {
 					t.Errorf("%+v of %s: %v", target.key, name, r)
 				}

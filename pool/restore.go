@@ -168,8 +168,11 @@ func (s *State) recallFor(t *Target) {
 }
 
 // recall makes a route to the target blocked or failing where it was so before
-// the restart.
+// the restart. Of a quiet target nothing was ever known, and nothing would end it.
 func (s *ProxyState) recall(t *Target) {
+	if t.key.Quiet {
+		return
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	known, ok := s.recalled[t.name()]

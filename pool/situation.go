@@ -41,11 +41,13 @@ func (pl *Pool) ChecksFailing() bool {
 
 // Unreachable lists the targets, as "host:port", that no usable proxy gets
 // through to: every route to them that is not blocked is failing. Where no proxy
-// is usable at all, that is not the targets' doing, and there are none.
+// is usable at all, that is not the targets' doing, and there are none; nor are
+// those among them that nobody asks for any more.
 func (pl *Pool) Unreachable() []string {
 	var addrs []string
+	interesting := time.Now().Add(-probeInterest).UnixNano()
 	pl.state.targets.Range(func(_, v any) bool {
-		if t := v.(*Target); t.doubted.Load() && pl.unreachable(t) {
+		if t := v.(*Target); t.doubted.Load() && t.asked.Load() > interesting && pl.unreachable(t) {
 			addrs = append(addrs, t.Addr)
 		}
 		return true
@@ -59,6 +61,9 @@ func (pl *Pool) unreachable(t *Target) bool {
 	t.doubted.Store(false) // before looking: a route that fails meanwhile doubts it again
 	doubted, failing, reached := false, false, false
 	for _, p := range pl.proxies {
+		if doubted && reached {
+			break
+		}
 		r := t.known(p.State)
 		fails := r != nil && r.failing.Load()
 		doubted = doubted || fails

@@ -81,6 +81,10 @@ func TestUnreachable(t *testing.T) {
 		expect("B is back", nil, true)
 		w.do("B", "disable")
 		expect("only A is left", []string{api}, false)
+		w.pass(probeInterest)
+		expect("nobody asks", nil, false)
+		w.send(w.request("GET", ""), api)
+		expect("somebody asks", []string{api}, false)
 	})
 }
 

@@ -86,10 +86,12 @@ func (c *chat) explain(err error) error {
 		return c.forbidden(refusal)
 	case refusal.code != http.StatusBadRequest:
 		return c.account.explain(err)
-	case refusal.says("chat not found", "peer_id_invalid", "chat_id_invalid"):
+	case refusal.says("chat not found", "user not found", "peer_id_invalid", "chat_id_invalid", "channel_private"):
 		return fmt.Errorf("the bot cannot see chat %s: check chat_id; a person sends the bot /start first, "+
 			"a group or channel adds it as a member", c.id)
-	case refusal.says("rights", "_forbidden", "chat_restricted", "chat_admin_required"):
+	case refusal.says("user_is_blocked", "deactivated", "was deleted"):
+		return c.forbidden(refusal)
+	case refusal.says("rights", "write access", "_forbidden", "chat_restricted", "chat_admin_required"):
 		return fmt.Errorf("the bot must not write to chat %s: give it the right to send messages, in a channel as administrator", c.id)
 	case refusal.says("upgraded to a supergroup"):
 		return fmt.Errorf("the group %s has become a supergroup with another number: find it out and set it as chat_id", c.id)
@@ -101,12 +103,12 @@ func (c *chat) explain(err error) error {
 // forbidden is for the chat's people to change.
 func (c *chat) forbidden(e *apiError) error {
 	switch {
-	case e.says("blocked by the user"):
+	case e.says("blocked by the user", "user_is_blocked"):
 		return fmt.Errorf("the person of chat %s has blocked the bot: unblock it in Telegram", c.id)
 	case e.says("kicked", "not a member"):
 		return fmt.Errorf("the bot is not in chat %s any more: add it again, in a channel as administrator", c.id)
-	case e.says("deactivated"):
-		return fmt.Errorf("the account of chat %s was deleted: set another chat_id", c.id)
+	case e.says("deactivated", "was deleted"):
+		return fmt.Errorf("chat %s, or its account, was deleted: set another chat_id", c.id)
 	}
 	return fmt.Errorf("the bot may not write to chat %s: a person sends it /start first, "+
 		"a group or channel adds it with the right to send messages", c.id)
