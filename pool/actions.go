@@ -117,6 +117,7 @@ func (p *Proxy) beginAnew() {
 	p.markHealthy()
 	s.mu.Lock()
 	s.checkTimes, s.checkCount = [degradedChecks]time.Duration{}, 0
+	s.checkFailed.Store(false)
 	s.denied.Store(0)
 	s.connectTime.reset()
 	s.lastCheck.Store(0) // nothing puts the next one off

@@ -30,6 +30,7 @@ type memory struct {
 
 	Checks       int64 `json:"checks,omitempty"`
 	ChecksFailed int64 `json:"checks_failed,omitempty"`
+	CheckFailed  bool  `json:"check_failed,omitempty"`
 	Denied       int32 `json:"denied,omitempty"`
 	LastSuccess  int64 `json:"last_success,omitempty"`
 	LastTraffic  int64 `json:"last_traffic,omitempty"`

@@ -98,6 +98,7 @@ type ProxyState struct {
 	lastCheck, nextCheck atomic.Int64
 	responseTime         atomic.Int64 // of checks, a moving average in nanoseconds
 	checking             atomic.Bool  // a check is under way
+	checkFailed          atomic.Bool  // the last check did
 	denied               atomic.Int32 // checks in a row that failed while its traffic flowed
 	wasSpent             atomic.Bool  // its budget was spent when last looked at
 	identity             atomic.Pointer[string]

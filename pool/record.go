@@ -42,7 +42,7 @@ func (s *ProxyState) record(pool, proxy string) (Record, []UsageCell) {
 		Status: s.status, Since: s.since.UnixNano(), Reason: s.reason,
 		Failures: s.failures.Load(), LastError: s.lastError, Passes: s.passes,
 		Recovery: s.recovery, Relapses: s.relapses, UpSince: s.upSince.UnixNano(), HeldSince: nanos(s.heldSince),
-		Checks: s.checks.Load(), ChecksFailed: s.checksFailed.Load(), Denied: s.denied.Load(),
+		Checks: s.checks.Load(), ChecksFailed: s.checksFailed.Load(), CheckFailed: s.checkFailed.Load(), Denied: s.denied.Load(),
 		LastSuccess: s.lastSuccess.Load(), LastTraffic: s.lastTraffic.Load(), LastCheck: s.lastCheck.Load(),
 		ResponseTime: s.responseTime.Load(), ConnectTime: s.connectTime.ns.Load(),
 		CheckTimes: s.checkTimes, CheckCount: s.checkCount,

@@ -129,6 +129,7 @@ func (s *ProxyState) recover(m *memory, now time.Time) {
 	s.failures.Store(m.Failures)
 	s.lastError, s.passes, s.recovery, s.relapses = m.LastError, m.Passes, m.Recovery, m.Relapses
 	s.upSince, s.heldSince = time.Unix(0, m.UpSince), at(m.HeldSince)
+	s.checkFailed.Store(m.CheckFailed)
 	s.denied.Store(m.Denied)
 	s.lastSuccess.Store(m.LastSuccess)
 	s.lastTraffic.Store(m.LastTraffic)

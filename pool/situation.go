@@ -22,21 +22,33 @@ func (pl *Pool) Carrier(now time.Time) *Proxy {
 func (p *Proxy) Place() int { return p.place }
 
 // ChecksFailing reports whether health checks fail through every proxy that is
-// neither down nor disabled, as often as would take it down if no traffic flowed
-// through it: then the checks are at fault. Most of the time it looks at one
-// proxy.
+// neither down nor disabled, through some of them as often as would take it down
+// if no traffic flowed through it: then the checks are at fault. Most of the time
+// it looks at one proxy.
 func (pl *Pool) ChecksFailing() bool {
-	failing := false
+	return pl.checksFail(func(p *Proxy) bool { return int(p.State.denied.Load()) >= p.MaxFailures })
+}
+
+// checksDoubtful reports whether they fail like that for the first time: then
+// they say nothing of proxies that no traffic flows through, either.
+func (pl *Pool) checksDoubtful() bool {
+	return pl.checksFail(func(p *Proxy) bool { return p.State.denied.Load() > 0 })
+}
+
+// checksFail reports whether the last check failed through every proxy that is
+// neither down nor disabled, and traffic proves one of them wrong, as is wanted.
+func (pl *Pool) checksFail(wrong func(*Proxy) bool) bool {
+	proven := false
 	for _, p := range pl.proxies {
 		switch {
 		case p.State.gateHas(gateDisabled | gateDown):
-		case int(p.State.denied.Load()) >= p.MaxFailures:
-			failing = true
-		default:
+		case !p.State.checkFailed.Load():
 			return false
+		case wrong(p):
+			proven = true
 		}
 	}
-	return failing
+	return proven
 }
 
 // Unreachable lists the targets, as "host:port", that no usable proxy gets

@@ -2,6 +2,7 @@ package pool
 
 import (
 	"net/http"
+	"slices"
 	"testing"
 	"time"
 
@@ -117,6 +118,55 @@ func TestChecksFailing(t *testing.T) {
 		if w.ChecksFailing() {
 			t.Error("A passes again")
 		}
+	})
+}
+
+// TestDeadCheckURL: where checks fail everywhere while traffic flows through one
+// proxy, those that nobody uses are not taken down for it.
+func TestDeadCheckURL(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		w := newWorld(t, named("A B C"), nil)
+		round := func(ok ...string) {
+			w.pass(time.Minute)
+			w.send(w.request("GET", ""), api)
+			for _, name := range []string{"A", "B", "C"} {
+				w.check(name, slices.Contains(ok, name), time.Millisecond)
+			}
+		}
+		round("A", "B", "C")
+		for range 10 {
+			round()
+		}
+		for _, name := range []string{"A", "B", "C"} {
+			w.wantStatus(name, StatusHealthy)
+		}
+		if !w.ChecksFailing() {
+			t.Error("that the checks fail is not told")
+		}
+		// As soon as one passes, the others are to blame for theirs.
+		for range 4 {
+			round("A")
+		}
+		w.wantStatus("A", StatusHealthy)
+		w.wantStatus("B", StatusDown)
+		w.wantStatus("C", StatusDown)
+		if w.ChecksFailing() {
+			t.Error("A passes")
+		}
+	})
+}
+
+// TestNoTraffic: nothing proves the checks wrong.
+func TestNoTraffic(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		w := newWorld(t, named("A B"), nil)
+		for range 3 {
+			w.pass(time.Minute)
+			w.check("A", false, time.Millisecond)
+			w.check("B", false, time.Millisecond)
+		}
+		w.wantStatus("A", StatusDown)
+		w.wantStatus("B", StatusDown)
 	})
 }
 

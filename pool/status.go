@@ -193,6 +193,7 @@ func (p *Proxy) Checked(r CheckResult) {
 	} else {
 		s.denied.Store(0)
 	}
+	s.checkFailed.Store(!r.OK)
 	if r.OK {
 		s.observeCheck(r.Duration)
 		p.checkPassed(now)
@@ -228,7 +229,7 @@ func (p *Proxy) checkFailed(now time.Time, r CheckResult, flowing bool) {
 		s.nextCheck.Store(now.Add(s.recovery).UnixNano())
 		return
 	}
-	if flowing || !r.Start.After(s.counted) {
+	if flowing || !r.Start.After(s.counted) || p.pool.checksDoubtful() {
 		return
 	}
 	s.counted = now
