@@ -126,6 +126,10 @@ func (a *App) alertHooks() alert.Hooks {
 		Running: func(destination string) {
 			a.logger.Info("commands in the chat are answered again", zap.String("notifier", destination))
 		},
+		Moved: func(from, to string, alerts int) {
+			a.logger.Info("alerts that waited for a destination that left go to the one that came",
+				zap.String("from", from), zap.String("to", to), zap.Int("alerts", alerts))
+		},
 		Edge: a.tellEdge,
 	}
 }

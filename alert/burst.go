@@ -22,15 +22,32 @@ type burst struct {
 	Last  time.Time `json:"last"` // when something changed last
 }
 
-// isBurst reports whether what was found is the start of a burst.
+// single is a proxy that was told of, one by one or among a few.
+type single struct {
+	proxy string
+	told  time.Time
+}
+
+// isBurst reports whether what was found is the start of a burst: so many
+// proxies, not a few of them so often.
 func (r *rules) isBurst(f *findings) bool {
-	r.singles = slices.DeleteFunc(r.singles, func(t time.Time) bool { return !within(f.now, t.Add(burstSpan), burstSpan) })
-	return len(f.changes) > 0 && len(f.changes)+len(r.singles) > burstSize
+	r.singles = slices.DeleteFunc(r.singles, func(s single) bool { return !within(f.now, s.told.Add(burstSpan), burstSpan) })
+	if len(f.changes) == 0 {
+		return false
+	}
+	proxies := make(map[string]bool)
+	for _, s := range r.singles {
+		proxies[s.proxy] = true
+	}
+	for i := range f.changes {
+		proxies[f.changes[i].Proxy] = true
+	}
+	return len(proxies) > burstSize || within(f.now, r.goesOn, burstSpan)
 }
 
 // begin tells of the start of a burst.
 func (r *rules) begin(f *findings) []*Alert {
-	r.Burst = &burst{Since: f.now, Last: f.now}
+	r.Burst, r.goesOn = &burst{Since: f.now, Last: f.now}, time.Time{}
 	a := f.alert(KindBurst, loudness(f.changes))
 	a.Switched = f.switched(f.changes)
 	r.tellMany(f, a, f.changes)
@@ -58,7 +75,7 @@ func (r *rules) goOn(f *findings) []*Alert {
 	r.tellMany(f, a, all)
 	r.Burst, r.singles = nil, nil
 	if long && moving {
-		r.singles = slices.Repeat([]time.Time{f.now}, burstSize) // whatever follows is the next one
+		r.goesOn = f.now.Add(burstSpan)
 	}
 	return []*Alert{a}
 }

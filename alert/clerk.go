@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"maps"
+	"slices"
 	"strings"
 	"time"
 )
@@ -25,6 +26,7 @@ type clerk struct {
 	rules    map[string]*rules
 	recalled map[string]bool   // pools whose note was taken over
 	notes    map[string][]byte // of pools that are not configured now
+	followed []string          // the names of the destinations
 	compared time.Time         // when the pools were compared with what is known
 	report   reporting
 }
@@ -116,6 +118,7 @@ func (c *clerk) carrier(pool string) string {
 // they know as a note.
 func (c *clerk) follow(s *Settings) {
 	c.settings = *s
+	c.handOver()
 	before := c.rules
 	c.rules = make(map[string]*rules, len(s.Pools))
 	for _, p := range s.Pools {
@@ -144,6 +147,38 @@ func (c *clerk) follow(s *Settings) {
 	c.post(nil, left)
 }
 
+// handOver gives what waits for destinations that left the configuration to those
+// of the same kind that came in their place: an admin who corrects the number of
+// a chat wants to read what could not be told.
+func (c *clerk) handOver() {
+	names := c.names()
+	if slices.Equal(names, c.followed) {
+		return
+	}
+	came := slices.DeleteFunc(slices.Clone(names), func(name string) bool { return slices.Contains(c.followed, name) })
+	for _, left := range c.followed {
+		if slices.Contains(names, left) {
+			continue
+		}
+		i := slices.IndexFunc(came, func(name string) bool { return kindOf(name) == kindOf(left) })
+		if i < 0 {
+			continue
+		}
+		if n := c.outbox.move(left, came[i]); n > 0 && c.settings.Hooks.Moved != nil {
+			c.settings.Hooks.Moved(left, came[i], n)
+		}
+		came = slices.Delete(came, i, i+1)
+	}
+	c.followed = names
+	c.post(nil, map[string][]byte{noteNames: note(names)})
+}
+
+// kindOf is the first word of a destination's name: "telegram" of "telegram 4711".
+func kindOf(name string) string {
+	kind, _, _ := strings.Cut(name, " ")
+	return kind
+}
+
 // recall takes over the notes of a store. Where the process knows better, the
 // store is told.
 func (c *clerk) recall(k Kept) {
@@ -156,6 +191,11 @@ func (c *clerk) recall(k Kept) {
 	for name, r := range c.rules {
 		c.recallPool(name)
 		r.dirty = true
+	}
+	if c.followed == nil {
+		_ = json.Unmarshal(k.Notes[noteNames], &c.followed) // where it is spoiled nothing is handed over
+	} else {
+		c.post(nil, map[string][]byte{noteNames: note(c.followed)})
 	}
 	c.report.recall(k.Notes[noteReport])
 	if !c.report.Told.IsZero() {

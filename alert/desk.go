@@ -30,6 +30,7 @@ const NotePrefix = "alerts/"
 const (
 	notePool   = NotePrefix + "pool/" // and the pool's name: its rules
 	noteReport = NotePrefix + "report"
+	noteNames  = NotePrefix + "destinations" // their names, as they were followed last
 )
 
 // Settings are what a configuration says of alerts.
@@ -51,6 +52,7 @@ type Hooks struct {
 	Failed    func(destination string, err error)           // an outage began; the error says what to do
 	Recovered func(destination string, after time.Duration) // it is over
 	Dropped   func(destination string, alerts int, why string)
+	Moved     func(from, to string, alerts int)   // to the destination that came in another's place
 	Idle      func(destination string, err error) // it does not do what a [Runner] does; the error says what to do
 	Running   func(destination string)            // it does again
 	Edge      func(Edge)

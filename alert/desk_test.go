@@ -368,7 +368,7 @@ func TestEndWhileBusy(t *testing.T) {
 			o.Used(KindBudget, "main", &Budget{Proxy: "P1", Percent: 80})
 			o.restart()
 			pass(time.Second)
-			a.want(t, "budget normal", "checks_failing normal via P1")
+			a.want(t, "budget normal via P1", "checks_failing normal via P1")
 		})
 	}
 }
@@ -438,7 +438,7 @@ func TestSlowDestination(t *testing.T) {
 		o := newOffice(t, a)
 		o.raise(1)
 		pass(10 * time.Minute)
-		a.want(t, "budget normal")
+		a.want(t, "budget normal via P1")
 		o.wantLog()
 	})
 }
@@ -542,8 +542,42 @@ func TestReloadGivenUp(t *testing.T) {
 		synctest.Wait()
 		o.Follow(o.settings)
 		pass(time.Minute)
-		a.want(t, "budget normal")
+		a.want(t, "budget normal via P1")
 	})
+}
+
+// TestChatIsCorrected: what waits for a chat that was wrong goes to the one that
+// is set in its place, also over a restart.
+func TestChatIsCorrected(t *testing.T) {
+	for _, restart := range []bool{false, true} {
+		bubble(t, func(t *testing.T) {
+			wrong, other, hook := &chat{name: "telegram 1", err: errors.New("no")}, &chat{name: "telegram 7"}, &chat{name: "webhook x"}
+			right := &chat{name: "telegram 2"}
+			o := newOffice(t, wrong, other)
+			o.raise(1)
+			pass(time.Minute)
+			o.raise(2)
+			if restart {
+				o.Close()
+			}
+			o.settings.Destinations = []Destination{other, hook, right}
+			if restart {
+				o.start()
+			} else {
+				o.Follow(o.settings)
+			}
+			pass(time.Minute)
+			right.want(t, "budget normal via P1", "budget normal via P1")
+			other.want(t, "budget normal via P1", "budget normal via P1")
+			hook.want(t)
+			if n := len(o.keeper.kept().Letters); n != 0 {
+				t.Errorf("%d letters are left in the store", n)
+			}
+			o.restart()
+			pass(time.Minute)
+			right.want(t)
+		})
+	}
 }
 
 // TestDestinationLeaves: its alerts wait for a day for it to come back.
@@ -584,7 +618,7 @@ func TestManyDestinations(t *testing.T) {
 		o.restart()
 		pass(time.Minute)
 		for _, c := range chats {
-			c.want(t, "budget normal")
+			c.want(t, "budget normal via P1")
 		}
 	})
 }
@@ -597,7 +631,7 @@ func TestDestinationIsNew(t *testing.T) {
 		o := newOffice(t, a)
 		o.outbox.expire(time.Now(), nil)
 		o.raise(1)
-		a.want(t, "budget normal")
+		a.want(t, "budget normal via P1")
 	})
 }
 

@@ -63,13 +63,12 @@ func (o *outbox) post(alerts []*Alert, to []string, notes map[string][]byte) (dr
 	for _, a := range alerts {
 		o.lastID = max(o.lastID+1, a.Time.UnixMicro())
 		a.Version, a.ID = Version, o.lastID
-		body, _ := json.Marshal(a) // numbers, strings and times of this century, which cannot fail
 		for i, name := range to {
-			id := a.ID + int64(i)
-			o.lastID = id
+			l := &letter{id: a.ID + int64(i), alert: a}
+			o.lastID = l.id
 			q := o.queue(name)
-			q.letters = append(q.letters, &letter{id: id, alert: a})
-			add = append(add, Letter{ID: id, Time: a.Time, To: name, Body: body})
+			q.letters = append(q.letters, l)
+			add = append(add, l.stored(name))
 			if gone := q.bound(); len(gone) > 0 {
 				done = append(done, gone...)
 				if dropped == nil {
@@ -126,8 +125,7 @@ func (o *outbox) restore(k Kept) {
 	for name, q := range o.queues {
 		for _, l := range q.letters {
 			if !stored[l.id] {
-				body, _ := json.Marshal(l.alert)
-				add = append(add, Letter{ID: l.id, Time: l.alert.Time, To: name, Body: body})
+				add = append(add, l.stored(name))
 			}
 		}
 	}
@@ -175,6 +173,36 @@ func (o *outbox) done(name string, l *letter) {
 		o.order = slices.Delete(o.order, 0, excess)
 	}
 	o.keeper.Keep(nil, []int64{l.id}, nil)
+}
+
+// move gives what waits for one destination to another one, and returns how much
+// that was.
+func (o *outbox) move(from, to string) int {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	q, ok := o.queues[from]
+	if !ok || len(q.letters) == 0 {
+		return 0
+	}
+	moved := q.letters
+	q.letters = nil
+	target := o.queue(to)
+	add := make([]Letter, len(moved))
+	for i, l := range moved {
+		// The sender of before may still be at work on the letter that it has.
+		target.letters = append(target.letters, &letter{id: l.id, alert: l.alert})
+		add[i] = l.stored(to)
+	}
+	slices.SortFunc(target.letters, func(a, b *letter) int { return cmp.Compare(a.id, b.id) })
+	notify(target.wake)
+	o.keeper.Keep(add, nil, nil)
+	return len(moved)
+}
+
+// stored is the letter as the store has it.
+func (l *letter) stored(to string) Letter {
+	body, _ := json.Marshal(l.alert) // numbers, strings and times of this century, which cannot fail
+	return Letter{ID: l.id, Time: l.alert.Time, To: to, Body: body}
 }
 
 // wait is told when something is added for a destination.

@@ -33,11 +33,12 @@ type rules struct {
 	Checks  *topic            `json:"checks"`
 	Burst   *burst            `json:"burst,omitempty"`
 
-	gathered time.Time   // when what is new may be told; zero where nothing is
-	singles  []time.Time // when proxies were told of, one by one
-	crowd    crowd       // of alerts
-	dirty    bool        // something was told that is not stored
-	stale    bool        // what is stored lacks less than that, such as how often something changed
+	gathered time.Time // when what is new may be told; zero where nothing is
+	singles  []single  // proxies that were told of lately, one by one
+	goesOn   time.Time // until when what changes is a burst: the last one was told of as over for its length
+	crowd    crowd     // of alerts
+	dirty    bool      // something was told that is not stored
+	stale    bool      // what is stored lacks less than that, such as how often something changed
 }
 
 func newRules() *rules {

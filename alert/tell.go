@@ -53,7 +53,7 @@ func (r *rules) tellChanges(f *findings, a *Alert) {
 	a.named(f.changes)
 	for _, c := range f.changes {
 		c.topic.tell(f.now, f.cooldown)
-		r.singles = append(r.singles, f.now)
+		r.singles = append(r.singles, single{c.Proxy, f.now})
 	}
 	r.dirty = true
 }
