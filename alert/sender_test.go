@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 	"testing"
 	"testing/synctest"
@@ -144,6 +145,31 @@ func TestOrderAfterAWrongClock(t *testing.T) {
 		pass(time.Minute)
 		if !slices.Equal(got, []string{"0", "1"}) {
 			t.Errorf("arrived in the order %q", got)
+		}
+	})
+}
+
+// TestSpoiledID is the highest there is, in a store that somebody edited: what is
+// new still gets one that rises, and arrives once.
+func TestSpoiledID(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		a := &chat{name: "a", err: errors.New("no")}
+		var got []string
+		o := newOffice(t, &noting{a, &got})
+		o.Close()
+		for _, id := range []int64{-1, math.MaxInt64} {
+			o.keeper.letters[id] = Letter{ID: id, To: "a", Body: note(&Alert{Kind: KindTrafficAlert, Time: time.Now(), Pool: "0"})}
+		}
+		o.start()
+		for _, name := range []string{"1", "2"} {
+			o.Used(KindTrafficAlert, name, &Budget{})
+			pass(time.Second)
+			o.Restore(o.keeper.kept())
+		}
+		a.set(func(c *chat) { c.err = nil })
+		pass(time.Minute)
+		if !slices.Equal(got, []string{"1", "2"}) || len(o.keeper.kept().Letters) != 0 {
+			t.Errorf("arrived: %q", got)
 		}
 	})
 }
