@@ -2,7 +2,6 @@ package proxypool
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -143,5 +142,5 @@ func (c console) SetDisabled(_ context.Context, name string, disabled bool) (ale
 		action = "disable"
 	}
 	err := found[0].Do(action)
-	return proxyStatus(found[0]), errors.Join(err)
+	return proxyStatus(found[0]), err
 }
