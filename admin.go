@@ -42,6 +42,11 @@ func (a *adminAPI) Routes() []caddy.AdminRoute {
 
 // serve finds the call by its path. Trailing slashes are accepted.
 func (a *adminAPI) serve(w http.ResponseWriter, r *http.Request) error {
+	// Caddy's admin endpoint is that of a configuration which still starts, and
+	// stays so where that is given up and the one before goes on.
+	if running := runningApp(); running != nil {
+		a = &adminAPI{running}
+	}
 	if a.app == nil {
 		return notFound("no proxy pool is configured")
 	}

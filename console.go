@@ -2,7 +2,6 @@ package proxypool
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -151,5 +150,5 @@ func (c console) SetDisabled(_ context.Context, name string, disabled bool) (ale
 	err := found[0].Do(action)
 	// Caddy logs what comes through its admin API, and nothing of this.
 	c.app.logger.Info("command from a chat", zap.String("pool", found[0].PoolName()), zap.String("proxy", found[0].Name), zap.String("action", action))
-	return proxyStatus(found[0]), errors.Join(err)
+	return proxyStatus(found[0]), err
 }

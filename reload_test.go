@@ -1,7 +1,9 @@
 package proxypool
 
 import (
+	"encoding/json"
 	"fmt"
+	"net"
 	"net/http"
 	"os"
 	"runtime"
@@ -9,8 +11,10 @@ import (
 	"testing"
 
 	"github.com/caddyserver/caddy/v2"
+	"github.com/google/go-cmp/cmp"
 
 	"github.com/caddy-proxypool/proxypool/internal/proxytest"
+	"github.com/caddy-proxypool/proxypool/internal/telegramtest"
 )
 
 // TestReloadsUnderLoad: twenty reloads while clients send lose no request that
@@ -196,5 +200,44 @@ func TestValidate(t *testing.T) {
 	}
 	if proxy.Accepted() != 0 {
 		t.Error("validation reached out")
+	}
+}
+
+// TestReloadGivenUp is a configuration without alerts that does not start as a
+// whole: the one before goes on telling, repeats nothing, and is what the admin
+// API is about.
+func TestReloadGivenUp(t *testing.T) {
+	api := telegramtest.NewServer(t, telegramtest.Strict())
+	origin := proxytest.NewOrigin(t, proxytest.OriginConfig{TLS: true})
+	first, second := proxytest.NewProxy(t, proxytest.ProxyConfig{}), proxytest.NewProxy(t, proxytest.ProxyConfig{})
+	s := serve(t, alertsTo(api, "commands on")+onePool(t, "", first, second), reverse(origin.URL(), ""))
+	s.call(http.MethodPost, "/proxy_pool/proxies/main/P1/mark-down", nil)
+	waitMessages(t, api, 1)
+
+	taken, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = taken.Close() })
+	var config map[string]any
+	if err := json.Unmarshal(s.config("pool main {\n\tproxy Own direct\n}\n", ""), &config); err != nil {
+		t.Fatal(err)
+	}
+	config["apps"].(map[string]any)["http"] = map[string]any{
+		"servers": map[string]any{"taken": map[string]any{"listen": []string{taken.Addr().String()}}},
+	}
+	raw, _ := json.Marshal(config)
+	for range 4 { // apps start in no fixed order
+		if err := caddy.Load(raw, true); err == nil {
+			t.Fatal("the configuration started")
+		}
+	}
+	api.Say("4711", "/status")
+	waitMessages(t, api, 2)
+	s.call(http.MethodPost, "/proxy_pool/proxies/main/P2/mark-down", nil)
+	messages := waitMessages(t, api, 3)
+	want := []string{"🔔 <b>P1 is down</b>", "<b>Status of the proxies</b>", "🚨 <b>Pool main has no usable proxy left</b>"}
+	if diff := cmp.Diff(want, firstLines(messages)); diff != "" {
+		t.Errorf("messages (-want +got):\n%s", diff)
 	}
 }

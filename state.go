@@ -131,6 +131,16 @@ func (r *registry) newest() *App {
 	return nil
 }
 
+// runningApp is the configuration of the process that was started last, nil where
+// none runs.
+func runningApp() (newest *App) {
+	states.Range(func(_, value any) bool {
+		newest = value.(*registry).newest()
+		return false
+	})
+	return newest
+}
+
 // keepOnly closes the connections of pools that are configured no more, and
 // forgets some of them where there are too many.
 func (r *registry) keepOnly(configured map[string]bool) {

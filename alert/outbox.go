@@ -21,6 +21,8 @@ const (
 	// How many IDs are remembered of what was delivered, for a store that was
 	// not told of it.
 	maxDelivered = 10_000
+	// An ID above this is of no clock, and after the highest there is no other.
+	maxID = 1 << 60
 )
 
 // outbox holds the alerts that wait, by destination and in order. What is in it
@@ -113,12 +115,12 @@ func (o *outbox) restore(k Kept) {
 	var done []int64
 	for _, l := range k.Letters {
 		stored[l.ID] = true
-		o.lastID = max(o.lastID, l.ID)
 		a := new(Alert)
-		if o.delivered[l.ID] || json.Unmarshal(l.Body, a) != nil || a.Kind == "" {
+		if l.ID <= 0 || l.ID > maxID || o.delivered[l.ID] || json.Unmarshal(l.Body, a) != nil || a.Kind == "" {
 			done = append(done, l.ID)
 			continue
 		}
+		o.lastID = max(o.lastID, l.ID)
 		o.adopt(l, a)
 	}
 	var add []Letter
