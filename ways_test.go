@@ -2,6 +2,7 @@ package proxypool
 
 import (
 	"bytes"
+	"context"
 	"io"
 	"net"
 	"net/http"
@@ -28,7 +29,9 @@ func waysOf(t *testing.T, patience time.Duration, names ...string) *ways {
 // post posts a body along the ways and returns the answer, or the error.
 func post(t *testing.T, along http.RoundTripper, url, body string) (string, error) {
 	t.Helper()
-	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, url, bytes.NewReader([]byte(body)))
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
+	defer cancel()
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, url, bytes.NewReader([]byte(body)))
 	if err != nil {
 		t.Fatal(err)
 	}
