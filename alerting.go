@@ -32,7 +32,11 @@ func (a *App) loadAlerts(ctx caddy.Context) error {
 		s.Daily = &alert.Clock{Hour: hour, Minute: minute, Location: a.where}
 	}
 	a.alerting.settings = s
-	if a.Alerts == nil || len(config.NotifiersRaw) == 0 {
+	if a.Alerts == nil {
+		return nil
+	}
+	if len(config.NotifiersRaw) == 0 {
+		a.alerting.warnings = append(a.alerting.warnings, "alerts: there is no notifier, so nobody is told: add telegram or webhook")
 		return nil
 	}
 	modules, err := ctx.LoadModule(a.Alerts, "NotifiersRaw")
@@ -156,18 +160,29 @@ func (a *App) report(ctx context.Context, from, to time.Time) (alert.Report, err
 	}
 	report.Requests, report.Failed, report.Bytes = total.Requests, total.Failed, total.BytesIn+total.BytesOut
 	report.CostUSD, report.SavedUSD = total.Cost.USD(), total.Saved.USD()
-	for _, p := range a.proxiesOf("", "") { // in their places, so that the cheapest wins a tie
-		u := sums[[2]string{p.PoolName(), p.Name}]
-		if u == nil || u.Requests == 0 {
+	report.Top = a.topPerformer(sums, total.Requests)
+	return report, nil
+}
+
+// topShare says which part of all attempts the top performer must have had at
+// least, a tenth: one that carried a few by chance did not do best.
+const topShare = 10
+
+// topPerformer is the proxy whose attempts succeeded most; among those alike the
+// one with the most of them, and the cheapest. nil where there were none.
+func (a *App) topPerformer(used map[[2]string]*pool.Usage, all int64) (best *alert.Top) {
+	for _, p := range a.proxiesOf("", "") { // in their places
+		u := used[[2]string{p.PoolName(), p.Name}]
+		if u == nil || u.Requests == 0 || u.Requests*topShare < all {
 			continue
 		}
 		top := &alert.Top{
 			Pool: p.PoolName(), Proxy: p.Name, Requests: u.Requests,
 			Uptime: 100 * float64(u.Requests-u.Failed) / float64(u.Requests),
 		}
-		if best := report.Top; best == nil || top.Uptime > best.Uptime || top.Uptime == best.Uptime && top.Requests > best.Requests {
-			report.Top = top
+		if best == nil || top.Uptime > best.Uptime || top.Uptime == best.Uptime && top.Requests > best.Requests {
+			best = top
 		}
 	}
-	return report, nil
+	return best
 }

@@ -123,8 +123,9 @@ type Report struct {
 	Top      *Top      `json:"top,omitempty"` // absent where nothing was carried
 }
 
-// Top is the proxy that did best: whose attempts succeeded most, and among those
-// alike the one with the most of them.
+// Top is the proxy that did best: of those with at least a tenth of all attempts
+// the one whose attempts succeeded most, and among those alike the one with the
+// most of them.
 type Top struct {
 	Pool     string  `json:"pool"`
 	Proxy    string  `json:"proxy"`

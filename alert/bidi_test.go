@@ -78,7 +78,7 @@ func TestPersianOnScreen(t *testing.T) {
 	report := alerts()["daily_report"]
 	fromRight(line(report, 1), "۲۲", reversed("نوامبر"), "۲۰۲۶", "۱۷:۳۸", reversed("تا"), "۲۳", reversed("نوامبر"), "۲۰۲۶", "۱۷:۳۸")
 	fromRight(line(report, 3), "✅", reversed("سالم"), "(healthy)", ":", "۳")
-	fromRight(line(report, 12), reversed("درخواست\u200cها:"), "۱٬۲۳۴", ")", "۱۲", reversed("ناموفق"), "(")
+	fromRight(line(report, 12), reversed("تلاش\u200cها:"), "۱٬۲۳۴", ")", "۱۲", reversed("ناموفق"), "(")
 
 	// Whatever comes before it, the sign is at the left of its number.
 	s := Persian.speaker(nil)

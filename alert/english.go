@@ -9,7 +9,7 @@ var english = words{
 
 	labels: labels{
 		pool: "Pool", status: "Status", now: "Now", reason: "Reason", kind: "Type", cost: "Cost", uptime: "Uptime",
-		traffic: "Traffic", used: "Used", ends: "The period ends", saved: "Saved", requests: "Requests", budget: "Budget",
+		traffic: "Traffic", used: "Used", ends: "The period ends", saved: "Saved", requests: "Attempts", budget: "Budget",
 	},
 
 	changes: changeWords{
@@ -84,7 +84,7 @@ var english = words{
 		test:     "Test message",
 		testNote: "Alerts arrive here.",
 		unknown:  "An alert that this version does not know: {kind}",
-		requests: plural{"{n} request", "{n} requests"},
+		requests: plural{"{n} attempt", "{n} attempts"},
 		statusOf: "{n} {status}",
 	},
 

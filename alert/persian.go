@@ -15,7 +15,7 @@ var persian = words{
 
 	labels: labels{
 		pool: "pool", status: "وضعیت", now: "الان", reason: "علت", kind: "نوع", cost: "هزینه", uptime: "آپ‌تایم",
-		traffic: "ترافیک", used: "مصرف", ends: "پایان دوره", saved: "صرفه‌جویی", requests: "درخواست‌ها", budget: "بودجه",
+		traffic: "ترافیک", used: "مصرف", ends: "پایان دوره", saved: "صرفه‌جویی", requests: "تلاش‌ها", budget: "بودجه",
 	},
 
 	changes: changeWords{
@@ -91,7 +91,7 @@ var persian = words{
 		test:     "پیام آزمایشی",
 		testNote: "هشدارها به اینجا می‌رسند.",
 		unknown:  "هشداری که این نسخه نمی‌شناسد: {kind}",
-		requests: plural{"{n} درخواست", "{n} درخواست"},
+		requests: plural{"{n} تلاش", "{n} تلاش"},
 		statusOf: "{n} {status}",
 	},
 
