@@ -51,6 +51,10 @@ type Alert struct {
 	Time     time.Time `json:"time"` // when it was raised, in UTC
 	Pool     string    `json:"pool,omitempty"`
 
+	// Pools are those that share a fate, where they are many at once: at most
+	// MaxNamed of them, in place of Pool; More is how many others there are.
+	Pools []string `json:"pools,omitempty"`
+
 	// Changes are the proxies that changed, at most MaxNamed of them, those that
 	// went down first; More is how many others did.
 	Changes []Change `json:"changes,omitempty"`

@@ -104,6 +104,8 @@ func alerts() map[string]Alert {
 		"pool_down":             {Kind: KindPoolDown, Priority: High},
 		"pool_down-changes":     {Kind: KindPoolDown, Priority: High, Changes: changes(2)},
 		"pool_up":               {Kind: KindPoolUp, Priority: Normal, Seconds: 200, Carrier: "VPS-Germany-Main"},
+		"pool_down-many":        {Kind: KindPoolDown, Priority: High, Pools: []string{"instagram", "<main>", "اصلی", "telegram"}, More: 30},
+		"pool_up-many":          {Kind: KindPoolUp, Priority: Normal, Pools: []string{"instagram", "main", "other", "telegram"}, Seconds: 70},
 		"pool_up-persian-names": {Kind: KindPoolUp, Priority: Normal, Seconds: 1, Carrier: "پروکسی-۱", Pool: "اصلی"},
 
 		"target_unreachable": {Kind: KindTargetUnreachable, Priority: High, Targets: []string{"api.telegram.org:443"}},

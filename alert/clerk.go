@@ -27,6 +27,7 @@ type clerk struct {
 	recalled map[string]bool   // pools whose note was taken over
 	notes    map[string][]byte // of pools that are not configured now
 	followed []string          // the names of the destinations
+	quiet    time.Time         // until when nothing more is told of pools
 	compared time.Time         // when the pools were compared with what is known
 	report   reporting
 }
@@ -68,6 +69,9 @@ func (c *clerk) pause(now time.Time) time.Duration {
 		if due := r.due(); !due.IsZero() {
 			pause = min(pause, max(due.Sub(now), time.Millisecond))
 		}
+	}
+	if within(now, c.quiet, tellEvery) {
+		pause = max(pause, c.quiet.Sub(now))
 	}
 	return pause
 }
@@ -220,6 +224,16 @@ func (c *clerk) recallPool(name string) {
 // look has the rules of each pool look at it, and posts what they tell together
 // with what they note.
 func (c *clerk) look(ctx context.Context, now time.Time) {
+	if !within(now, c.quiet, tellEvery) {
+		c.lookAtPools(now)
+	}
+	c.lookForReport(ctx, now)
+	for name, n := range c.outbox.expire(now, c.names()) {
+		c.settings.Hooks.dropped(name, n, "not delivered within a day")
+	}
+}
+
+func (c *clerk) lookAtPools(now time.Time) {
 	var alerts []*Alert
 	for _, p := range c.settings.Pools {
 		told, edges := c.rules[p.Name()].look(now, p, c.settings.Cooldown, len(c.settings.Destinations) > 0)
@@ -230,11 +244,10 @@ func (c *clerk) look(ctx context.Context, now time.Time) {
 			}
 		}
 	}
-	c.post(alerts, c.unwritten(false))
-	c.lookForReport(ctx, now)
-	for name, n := range c.outbox.expire(now, c.names()) {
-		c.settings.Hooks.dropped(name, n, "not delivered within a day")
+	if len(alerts) > 0 {
+		c.quiet = now.Add(tellEvery)
 	}
+	c.post(together(alerts), c.unwritten(false))
 }
 
 // unwritten are the notes of the pools about which something was told, or all

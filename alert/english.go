@@ -37,8 +37,10 @@ var english = words{
 
 	pools: poolWords{
 		down:            "Pool {pool} has no usable proxy left",
+		downMany:        "{n} pools have no usable proxy left",
 		downNote:        "Please look at it now: requests get 503 until a proxy is usable again.",
 		up:              "Pool {pool} has a usable proxy again",
+		upMany:          "{n} pools have a usable proxy again",
 		upAfter:         "It had none for {duration}.",
 		none:            "⛔ No usable proxy is left in pool {pool}.",
 		unreachable:     "{target} is unreachable through pool {pool}",

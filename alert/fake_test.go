@@ -128,6 +128,9 @@ func short(a *Alert) string {
 			fmt.Fprintf(&b, "*%d", c.Times)
 		}
 	}
+	if len(a.Pools) > 0 {
+		fmt.Fprintf(&b, " %d pools", len(a.Pools))
+	}
 	if a.More > 0 {
 		fmt.Fprintf(&b, " +%d", a.More)
 	}

@@ -80,16 +80,34 @@ func (m *notice) after(phrase string) {
 func (m *notice) lasted() piece { return m.duration(time.Duration(m.a.Seconds) * time.Second) }
 
 func (m *notice) poolDown() {
-	m.title(m.pools.down, m.pool())
+	if len(m.a.Pools) > 0 {
+		m.manyPools(m.pools.downMany)
+	} else {
+		m.title(m.pools.down, m.pool())
+	}
 	m.changed()
 	m.note(m.pools.downNote)
 }
 
 func (m *notice) poolUp() {
+	if len(m.a.Pools) > 0 {
+		m.manyPools(m.pools.upMany)
+		m.changed()
+		return
+	}
 	m.title(m.pools.up, m.pool())
 	m.after(m.pools.upAfter)
 	m.changed()
 	m.carried()
+}
+
+// manyPools names pools that share a fate. How many others there are is told with
+// the changes, of which there are none.
+func (m *notice) manyPools(phrase string) {
+	m.title(phrase, values{"n": m.integer(int64(len(m.a.Pools) + m.a.More))})
+	for _, pool := range m.a.Pools {
+		m.item(m.name(pool))
+	}
 }
 
 func (m *notice) target() {

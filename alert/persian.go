@@ -43,8 +43,10 @@ var persian = words{
 
 	pools: poolWords{
 		down:            "در " + persianPool + " هیچ پروکسی قابل استفاده‌ای نمانده",
+		downMany:        "در {n} pool هیچ پروکسی قابل استفاده‌ای نمانده",
 		downNote:        "لطفاً فوراً بررسی کنید. تا وقتی یکی برگردد، درخواست‌ها 503 می‌گیرند.",
 		up:              persianPool + " دوباره پروکسی قابل استفاده دارد",
+		upMany:          "{n} pool دوباره پروکسی قابل استفاده دارند",
 		upAfter:         "{duration} هیچ پروکسی قابل استفاده‌ای نداشت.",
 		none:            "⛔ در " + persianPool + " هیچ پروکسی قابل استفاده‌ای نمانده.",
 		unreachable:     "{target} از " + persianPool + " در دسترس نیست",

@@ -53,7 +53,9 @@ type changeWords struct {
 // poolWords are about a pool, its targets and its checks.
 type poolWords struct {
 	down, downNote  string // no proxy of {pool} is usable
+	downMany        string // the same of {n} pools
 	up, upAfter     string // one is again, after {duration}
+	upMany          string // {n} pools have one again
 	none            string // no proxy of it is usable
 	unreachable     string // {target} through any proxy of {pool}
 	unreachableMany string // {n} targets are
