@@ -146,7 +146,7 @@ func (r *rig) alertsOfMany(ctx context.Context, api *telegramtest.Server) ([]any
 	}
 	messages := api.Messages()[before:]
 	last := messages[len(messages)-1]
-	told := strings.Contains(last.Text, "No usable proxy is left")
+	told := strings.Contains(last.Text, "has no usable proxy left")
 	return []any{
 		fmt.Sprintf("all of %s proxies die", thousands(manyProxies)),
 		against(fmt.Sprint(len(messages)), len(messages) == 2 && told, "2, the last of which says that none is left"),
