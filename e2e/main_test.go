@@ -15,6 +15,10 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	// What is compiled into the program, so that go test knows that a result of
+	// before says nothing of it once that has changed.
+	_ "github.com/caddy-proxypool/proxypool"
 )
 
 func TestMain(m *testing.M) {
