@@ -206,6 +206,13 @@ func TestQuietTarget(t *testing.T) {
 			}
 		}
 		for range 5 {
+			w.fake["A"].breakAll()
+			w.fake["A"].be(behaviour{answer: proxySays(407)})
+			if got := send(); got != "A:proxy_auth B:ok" {
+				t.Errorf("trail %q", got)
+			}
+		}
+		for range 5 {
 			w.fake["A"].be(behaviour{delay: forever})
 			send()
 		}
@@ -232,5 +239,24 @@ func TestQuietTarget(t *testing.T) {
 		if got := w.proxy("A").Snapshot().FailureCount; got != 1 {
 			t.Errorf("%d failures in a row, expected 1", got)
 		}
+	})
+}
+
+// TestQuietOverdue: that a connect of ours is overdue sends no request of an app
+// to the next proxy, which may cost money.
+func TestQuietOverdue(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		w := newWorld(t, named("A B"), nil)
+		quiet := w.state.Target(TargetKey{Scheme: "https", Addr: api, Quiet: true}, nil)
+		w.fake["A"].be(behaviour{reach: forever, delay: forever})
+		var trace Trace
+		resp, err := NewForwarder(w.Pool, w.options).Forward(w.request("GET", ""), quiet, &trace)
+		if err != nil || trace.String() != "A:overdue B:ok" {
+			t.Fatalf("trail %q, %v", trace.String(), err)
+		}
+		readAll(t, resp.Body)
+		w.pass(time.Second) // it is still under way
+		w.fake["A"].be(behaviour{})
+		w.wantTrail(w.get(), 200, "A:ok")
 	})
 }
