@@ -227,3 +227,18 @@ func TestWaysDeadConnection(t *testing.T) {
 		t.Errorf("%q, %v", got, err)
 	}
 }
+
+// TestWaysThroughTheNext: what a proxy swallowed goes through the next one, and
+// not through the same one at each try.
+func TestWaysThroughTheNext(t *testing.T) {
+	origin := proxytest.NewOrigin(t, proxytest.OriginConfig{})
+	swallows, next := proxytest.NewProxy(t, proxytest.ProxyConfig{}), proxytest.NewProxy(t, proxytest.ProxyConfig{})
+	swallows.MustSetMode(t, proxytest.DropBeforeAnswer)
+	serve(t, onePool(t, "", swallows, next), "")
+	if got, err := post(t, waysOf(t, time.Second, "main"), origin.URL()+"/echo", "hello"); err != nil || got != "hello" {
+		t.Errorf("%q, %v", got, err)
+	}
+	if swallows.Accepted() == 0 || origin.Requests() != 1 {
+		t.Errorf("%d connections to the first proxy, %d requests", swallows.Accepted(), origin.Requests())
+	}
+}
