@@ -22,7 +22,9 @@ type Dialer struct {
 	Meter Meter
 
 	// Control is called for each address before it is dialled, with what was
-	// resolved, and may refuse it: see [net.Dialer]. nil allows everything.
+	// resolved, and may refuse it: see [net.Dialer]. Where a name has further
+	// addresses, they are tried. An [*Error] with [ReasonNotAllowed] is returned
+	// as it is where all were refused. nil allows everything.
 	Control func(network, address string, c syscall.RawConn) error
 }
 
@@ -80,23 +82,14 @@ func (d *Dialer) dialTCP(ctx context.Context, target hostPort) (*Conn, error) {
 	default:
 		return nil, badProxy("dialling proxy: unknown scheme %q", d.Proxy.Scheme)
 	}
-	dialer := net.Dialer{KeepAliveConfig: keepAlive, Control: d.control}
+	g := &gate{control: d.Control}
+	dialer := net.Dialer{KeepAliveConfig: keepAlive, Control: g.pass}
 	tcp, err := dialer.DialContext(ctx, "tcp", addr)
 	if err != nil {
-		return nil, stage.fail(ctx, err)
+		return nil, stage.fail(ctx, g.cause(err))
 	}
 	w := &wire{Conn: tcp, meter: d.Meter}
 	return &Conn{Conn: w, wire: w, born: time.Now()}, nil
-}
-
-func (d *Dialer) control(network, address string, c syscall.RawConn) error {
-	if d.Control != nil {
-		if err := d.Control(network, address, c); err != nil {
-			return err
-		}
-	}
-	setUserTimeout(c)
-	return nil
 }
 
 // reach makes ready what is spoken to the proxy itself: its TLS.
