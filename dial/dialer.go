@@ -6,6 +6,8 @@ import (
 	"net"
 	"syscall"
 	"time"
+
+	"golang.org/x/net/http/httpguts"
 )
 
 // Dialer reaches targets through one proxy. It holds no state; its methods may
@@ -26,6 +28,12 @@ type Dialer struct {
 	// addresses, they are tried. An [*Error] with [ReasonNotAllowed] is returned
 	// as it is where all were refused. nil allows everything.
 	Control func(network, address string, c syscall.RawConn) error
+
+	// Via is sent to an HTTP proxy in the field Via of CONNECT (RFC 9110,
+	// 7.6.3), so that a tunnel which leads back to its sender is recognised. It
+	// goes no further than the proxy, and never with requests in absolute-form,
+	// which the target reads. Empty sends none.
+	Via string
 }
 
 // keepAlive notices, within half a minute, a peer that died without a word on a
@@ -54,6 +62,9 @@ func (d *Dialer) guarded(ctx context.Context, addr string, rest func(*Conn, host
 	target, err := parseHostPort(addr)
 	if err != nil {
 		return badTarget(err)
+	}
+	if !httpguts.ValidHeaderFieldValue(d.Via) {
+		return badVia()
 	}
 	conn, err := d.dialTCP(ctx, target)
 	if err != nil {
@@ -123,7 +134,7 @@ func (d *Dialer) tunnel(ctx context.Context, c *Conn, target hostPort, proxyRead
 	}
 	switch d.Proxy.Scheme {
 	case schemeHTTP, schemeHTTPS:
-		c.prefix, err = connect(c.Conn, target, d.Proxy.basicAuth())
+		c.prefix, err = connect(c.Conn, target, d.Proxy.basicAuth(), d.Via)
 	case schemeSOCKS5, schemeSOCKS5H:
 		err = socks(c.Conn, target, d.Proxy)
 	}

@@ -145,6 +145,12 @@ func badProxy(format string, args ...any) *Error {
 	return &Error{Reason: ReasonBadProxy, proxyFault: true, Err: fmt.Errorf(format, args...)}
 }
 
+// badVia is nobody's failure: the field is not the proxy's configuration. Its
+// value stays out of the text, which may end up in a log line by line.
+func badVia() *Error {
+	return &Error{Reason: ReasonBadProxy, Err: errors.New("asking proxy for a tunnel: Via holds what no header field can")}
+}
+
 // ranOut reports whether a context that is done ended by time.
 func ranOut(ctx context.Context) bool {
 	return errors.Is(ctx.Err(), context.DeadlineExceeded)
