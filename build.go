@@ -76,7 +76,8 @@ func (a *App) makeProxy(ctx caddy.Context, l *livePool, config *PoolConfig, c *P
 	if err != nil {
 		return pool.ProxyConfig{}, err
 	}
-	l.hands[c.Name] = handout{forHTTP, forHTTPS}
+	hand := handout{forHTTP, forHTTPS}
+	l.hands[c.Name] = hand
 	kind := cmp.Or(pool.Type(c.Type), pool.TypeOther)
 	built := pool.ProxyConfig{
 		Name: c.Name, Type: kind, URL: forHTTPS.String(),
@@ -87,7 +88,7 @@ func (a *App) makeProxy(ctx caddy.Context, l *livePool, config *PoolConfig, c *P
 		Priority:     pool.DefaultPriority(kind, forHTTPS.Scheme == "direct", c.CostPerGB),
 		Identity:     identity(forHTTP, forHTTPS, trusted.id),
 		TwoAddresses: forHTTP != forHTTPS,
-		Dialer:       newDialer(forHTTP, forHTTPS, trusted.config()),
+		Dialer:       newDialer(config.Name, hand, trusted.config()),
 	}
 	if c.Priority != nil {
 		built.Priority = *c.Priority
