@@ -25,9 +25,6 @@ type livePool struct {
 	hands   map[string]handout // by proxy
 }
 
-// handout is what is given to those who only want a proxy's address.
-type handout struct{ forHTTP, forHTTPS dial.Proxy }
-
 // makePool builds a pool and the settings of its checks.
 func (a *App) makePool(ctx caddy.Context, config *PoolConfig) (*livePool, health.Settings, error) {
 	state := a.registry.state(config.Name)
