@@ -2,9 +2,8 @@ package proxypool
 
 import (
 	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 	"go.uber.org/zap"
-
-	"github.com/caddy-proxypool/proxypool/pool"
 )
 
 // Provision finds the pool, and refuses a front that would be an open proxy or
@@ -23,14 +22,14 @@ func (f *ForwardFront) Provision(ctx caddy.Context) error {
 		return err
 	}
 	var err error
-	if f.app, f.pool, err = loadPool(ctx, f.Pool); err != nil {
+	if f.carrier, err = newCarrier(ctx, f.Pool, &f.ForwardConfig); err != nil {
 		return err
 	}
-	if f.trust, err = f.pool.trustOf(ctx, f.app, &f.ForwardConfig); err != nil {
-		return err
+	if server, ok := ctx.Value(caddyhttp.ServerCtxKey).(*caddyhttp.Server); ok {
+		f.listen, f.accessLog = server.Listen, server.Logs != nil
+		server.RegisterOnShutdown(f.shuttingDown)
 	}
-	f.forward = pool.NewForwarder(f.pool.Pool, f.ForwardConfig.Over(f.pool.forward).forwarding())
-	f.logger = ctx.Logger()
+	f.app.fronts = append(f.app.fronts, f)
 	f.warn(ctx)
 	return nil
 }
@@ -43,9 +42,11 @@ func (f *ForwardFront) admit() (err error) {
 	if f.clients, err = newClientList(f.Clients); err != nil {
 		return err
 	}
-	if f.private, err = parsePrefixes("allow_private", f.AllowPrivate); err != nil {
+	private, err := parsePrefixes("allow_private", f.AllowPrivate)
+	if err != nil {
 		return err
 	}
+	f.guard = newGuard(private)
 	f.logins, err = newLogins(f.BasicAuth)
 	return err
 }

@@ -1,6 +1,7 @@
 package proxypool
 
 import (
+	"crypto/rand"
 	"crypto/sha256"
 	"encoding/hex"
 	"strings"
@@ -17,7 +18,7 @@ type via string
 
 // processSecret makes pseudonyms that tell nobody what a pool is called, and
 // that no other process has.
-var processSecret = newSecret()
+var processSecret = rand.Text()
 
 const viaProtocol, viaPrefix = "1.1", "pp-"
 

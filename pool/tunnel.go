@@ -80,10 +80,14 @@ func (t *Tunnel) Unanswered(since time.Duration) {
 	t.proxy.blameRoute(t.route, t.start, reasonSilent)
 }
 
-// Overpaid reports whether the tunnel goes through a metered proxy although a
-// cheaper one would carry a new tunnel now.
-func (t *Tunnel) Overpaid() bool {
-	if !t.proxy.Metered() {
+// Displaced reports whether a tunnel that is at rest had better be closed, so
+// that its client's next one goes another way: its proxy was disabled, or is
+// metered although a cheaper one would carry a new tunnel now.
+func (t *Tunnel) Displaced() bool {
+	switch {
+	case t.proxy.State.gateHas(gateDisabled):
+		return true
+	case !t.proxy.Metered():
 		return false
 	}
 	pl := t.proxy.pool

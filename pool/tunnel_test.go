@@ -291,21 +291,27 @@ func TestTunnelSharesBlocks(t *testing.T) {
 	})
 }
 
-func TestTunnelOverpaid(t *testing.T) {
+func TestTunnelDisplaced(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		w := newWorld(t, []proxySpec{{name: "Free"}, {name: "Dear", cost: 10}}, nil)
-		if tunnel := w.through("Free"); tunnel.Overpaid() {
-			t.Error("a free proxy is overpaid")
+		if tunnel := w.through("Free"); tunnel.Displaced() {
+			t.Error("displaced from the cheapest proxy")
 		}
 		w.do("Free", "mark-down")
 		tunnel := w.through("Dear")
-		if tunnel.Overpaid() {
-			t.Error("overpaid although nothing cheaper is usable")
+		if tunnel.Displaced() {
+			t.Error("displaced although nothing cheaper is usable")
 		}
 		w.do("Free", "mark-healthy")
-		if !tunnel.Overpaid() {
-			t.Error("not overpaid although a free proxy is usable again")
+		if !tunnel.Displaced() {
+			t.Error("not displaced although a free proxy is usable again")
 		}
+		free := w.through("Free")
+		w.do("Free", "disable")
+		if !free.Displaced() {
+			t.Error("not displaced from a proxy that was disabled")
+		}
+		w.ended(free, fine)
 		w.ended(tunnel, fine)
 	})
 }

@@ -93,9 +93,10 @@ type Relay struct {
 	running sync.WaitGroup
 	closing sync.Once
 
-	mu   sync.Mutex
-	end  End
-	over bool // end is what it will be
+	mu     sync.Mutex
+	end    End
+	over   bool // end is what it will be
+	gently bool // a cut looks like a clean end
 }
 
 // New returns a relay between two streams, which are its own from then on.
@@ -143,6 +144,15 @@ func (r *Relay) Cut(cause error) {
 		cause = errCut
 	}
 	r.fail(Cutter, cause)
+}
+
+// Retire is Cut for a tunnel at rest, in which nobody waits for anything: both
+// sides see a clean end.
+func (r *Relay) Retire(cause error) {
+	r.mu.Lock()
+	r.gently = true
+	r.mu.Unlock()
+	r.Cut(cause)
 }
 
 // Activity may be called at any time, and concurrently.
@@ -197,7 +207,7 @@ func (r *Relay) finish() {
 func (r *Relay) close() {
 	r.closing.Do(func() {
 		r.mu.Lock()
-		well := r.end.By == Nobody
+		well := r.end.By == Nobody || r.gently && r.end.By == Cutter
 		r.mu.Unlock()
 		r.client.close(well || r.down.complete.Load())
 		r.target.close(well || r.up.complete.Load())
