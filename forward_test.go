@@ -17,8 +17,8 @@ import (
 	"github.com/caddy-proxypool/proxypool/internal/proxytest"
 )
 
-// frontSite is a site that is nothing but the forward front, on loopback.
-func frontSite(options string) string {
+// forwardSite is a site that is nothing but the forward front, on loopback.
+func forwardSite(options string) string {
 	return fmt.Sprintf(":{port} {\n\tbind 127.0.0.1\n\tlog\n\tproxy_pool_forward {\n\t\tallow *\n%s\n\t}\n}\n", options)
 }
 
@@ -184,7 +184,7 @@ func TestForwardFront(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			p := proxytest.NewProxy(t, kind)
-			s := serve(t, "usage_log on\n"+trustingPool(t, p), frontSite(""))
+			s := serve(t, "usage_log on\n"+trustingPool(t, p), forwardSite(""))
 			c := s.through(nil)
 			for range 3 {
 				fetch(t, c, secure.URL()+"/hello")
@@ -224,7 +224,7 @@ func TestForwardFront(t *testing.T) {
 func TestTunnelHalfClose(t *testing.T) {
 	p := proxytest.NewProxy(t, proxytest.ProxyConfig{})
 	target := newSpeaker(t)
-	s := serve(t, trustingPool(t, p), frontSite(""))
+	s := serve(t, trustingPool(t, p), forwardSite(""))
 
 	t.Run("by the client", func(t *testing.T) {
 		c := s.dial()
@@ -272,7 +272,7 @@ func TestTunnelFailsOver(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			first, second := proxytest.NewProxy(t, proxytest.ProxyConfig{}), proxytest.NewProxy(t, proxytest.ProxyConfig{})
 			first.MustSetMode(t, mode)
-			s := serve(t, trustingPool(t, first, second), frontSite("\t\thedge_delay 100ms"))
+			s := serve(t, trustingPool(t, first, second), forwardSite("\t\thedge_delay 100ms"))
 			c := s.through(nil)
 			for range 5 {
 				start := time.Now()
@@ -294,7 +294,7 @@ func TestTunnelFailsOver(t *testing.T) {
 func TestTunnelOddAnswers(t *testing.T) {
 	p := proxytest.NewProxy(t, proxytest.ProxyConfig{})
 	target := newSpeaker(t)
-	s := serve(t, trustingPool(t, p), frontSite(""))
+	s := serve(t, trustingPool(t, p), forwardSite(""))
 
 	p.MustSetMode(t, proxytest.BodyInConnect200)
 	c := s.dial()
@@ -319,7 +319,7 @@ func TestTunnelOddAnswers(t *testing.T) {
 func TestEarlyBytes(t *testing.T) {
 	p := proxytest.NewProxy(t, proxytest.ProxyConfig{})
 	target := newSpeaker(t)
-	s := serve(t, trustingPool(t, p), strings.Replace(frontSite(""), "allow *", "allow "+target.addr, 1))
+	s := serve(t, trustingPool(t, p), strings.Replace(forwardSite(""), "allow *", "allow "+target.addr, 1))
 	c := s.dial()
 	c.say("CONNECT " + target.addr + " HTTP/1.1\r\nHost: x\r\n\r\nfirst words")
 	if resp := c.answer(); resp.StatusCode != http.StatusOK {
@@ -341,7 +341,7 @@ func TestEarlyBytes(t *testing.T) {
 func TestTunnelIdleTimeout(t *testing.T) {
 	p := proxytest.NewProxy(t, proxytest.ProxyConfig{})
 	target := newSpeaker(t)
-	s := serve(t, "usage_log on\n"+trustingPool(t, p), frontSite("\t\tidle_timeout 1s"))
+	s := serve(t, "usage_log on\n"+trustingPool(t, p), forwardSite("\t\tidle_timeout 1s"))
 	c := s.dial()
 	c.connect(target.addr)
 	far := target.next(t)
@@ -361,23 +361,23 @@ func TestTunnelIdleTimeout(t *testing.T) {
 func TestTunnelsAtReload(t *testing.T) {
 	p, other := proxytest.NewProxy(t, proxytest.ProxyConfig{}), proxytest.NewProxy(t, proxytest.ProxyConfig{})
 	target := newSpeaker(t)
-	site := frontSite("")
-	withUser := func(password string) string { return frontSite("\t\tbasic_auth app " + password) }
+	site := forwardSite("")
+	withUser := func(password string) string { return forwardSite("\t\tbasic_auth app " + password) }
 	for name, tc := range map[string]struct {
 		before, pool, after string
 		want                string // why it ended
 	}{
-		"nothing changed":               {site, trustingPool(t, p), frontSite("\t\tconnect_timeout 4s"), ""},
+		"nothing changed":               {site, trustingPool(t, p), forwardSite("\t\tconnect_timeout 4s"), ""},
 		"another proxy is cheaper now":  {site, strings.Replace(trustingPool(t, p), "\tproxy", "\tproxy Other "+other.URL()+" {\npriority 0\n}\n\tproxy", 1), site, ""},
 		"the proxy is gone":             {site, trustingPool(t, other), site, "not_allowed"},
 		"the target is not allowed":     {site, trustingPool(t, p), strings.Replace(site, "allow *", "allow api.telegram.org", 1), "not_allowed"},
-		"the client is not allowed":     {site, trustingPool(t, p), frontSite("\t\tclients 10.0.0.0/8"), "not_allowed"},
+		"the client is not allowed":     {site, trustingPool(t, p), forwardSite("\t\tclients 10.0.0.0/8"), "not_allowed"},
 		"the front is gone":             {site, trustingPool(t, p), ":{port} {\nbind 127.0.0.1\nrespond hello\n}\n", "not_allowed"},
 		"a password was asked for":      {site, trustingPool(t, p), withUser("secret"), "not_allowed"},
 		"the password is the same":      {withUser("secret"), trustingPool(t, p), withUser("secret"), ""},
 		"the password is another one":   {withUser("secret"), trustingPool(t, p), withUser("other"), "not_allowed"},
-		"the time after a reload is up": {frontSite("\t\ttunnel_grace 1s"), trustingPool(t, p), frontSite("\t\ttunnel_grace 1s"), "tunnel_grace"},
-		"there is no time after one":    {frontSite("\t\ttunnel_grace 0s"), trustingPool(t, p), frontSite("\t\ttunnel_grace 0s"), "tunnel_grace"},
+		"the time after a reload is up": {forwardSite("\t\ttunnel_grace 1s"), trustingPool(t, p), forwardSite("\t\ttunnel_grace 1s"), "tunnel_grace"},
+		"there is no time after one":    {forwardSite("\t\ttunnel_grace 0s"), trustingPool(t, p), forwardSite("\t\ttunnel_grace 0s"), "tunnel_grace"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := serve(t, trustingPool(t, p), tc.before)
@@ -424,7 +424,7 @@ func TestTunnelsAtStop(t *testing.T) {
 			if tc.grace != "" {
 				options = "\t\ttunnel_grace " + tc.grace
 			}
-			s := serve(t, trustingPool(t, p), frontSite(options))
+			s := serve(t, trustingPool(t, p), forwardSite(options))
 			c := s.dial()
 			c.connect(target.addr)
 			far := target.next(t)
