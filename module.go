@@ -24,6 +24,7 @@ func init() {
 	caddy.RegisterModule(App{})
 	caddy.RegisterModule(new(Handler))
 	caddy.RegisterModule(Transport{})
+	caddy.RegisterModule(NetworkProxy{})
 	caddy.RegisterModule(adminAPI{})
 
 	httpcaddyfile.RegisterGlobalOption("proxy_pool", parseGlobalOption)
