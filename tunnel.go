@@ -101,7 +101,7 @@ func (t *tunnel) finish(end relay.End) {
 	e := pool.TunnelEnd{
 		FromClient: a.FromClient, FromTarget: a.FromTarget, ClientLast: a.ClientLast,
 		Quiet:       time.Since(a.LastMove),
-		TargetFirst: end.First == relay.Target,
+		ClientFirst: end.First == relay.Client, TargetFirst: end.First == relay.Target,
 		// One that was done need not wait for the target's farewell.
 		ClientBroke: end.By == relay.Client && end.First != relay.Client,
 	}
