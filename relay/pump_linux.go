@@ -1,7 +1,6 @@
 package relay
 
 import (
-	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -23,6 +22,19 @@ func socketOf(conn net.Conn) syscall.RawConn {
 		return nil
 	}
 	return raw
+}
+
+// wasReset reports whether a TCP connection that seems to have ended was reset.
+// The system tells of a reset once: when a write was told, a read sees an end.
+// It must not be asked once nothing more is written: a connection that both
+// sides have ended looks the same.
+func wasReset(c syscall.RawConn) (reset bool) {
+	const closed = 7 // TCP_CLOSE
+	_ = c.Control(func(fd uintptr) {
+		info, err := unix.GetsockoptTCPInfo(int(fd), unix.IPPROTO_TCP, unix.TCP_INFO)
+		reset = err == nil && info.State == closed
+	})
+	return reset
 }
 
 // pump moves bytes between two sockets, a chunk at a time: what one read
@@ -110,13 +122,16 @@ func (p *pump) fillPipe(fd int) bool {
 		return true
 	}
 	p.drop()
-	switch {
-	case errors.Is(err, unix.EAGAIN):
+	switch err {
+	case unix.EAGAIN:
 		return false
-	case errors.Is(err, unix.EINVAL), errors.Is(err, unix.ENOSYS):
+	case unix.EINVAL, unix.ENOSYS:
 		p.noSplice = true
+	case nil: // the end, of which a read is surer
+	default:
+		p.err = err
+		return true
 	}
-	// A read knows best what the matter is, or whether this is the end.
 	return p.fillBuffer(fd)
 }
 
@@ -129,7 +144,7 @@ func (p *pump) fillBuffer(fd int) bool {
 		return true
 	}
 	p.drop()
-	if errors.Is(err, unix.EAGAIN) {
+	if err == unix.EAGAIN {
 		return false
 	}
 	p.err = err
@@ -146,7 +161,7 @@ func (p *pump) drain(fd uintptr) bool {
 	} else {
 		n, p.err = again(func() (int, error) { return unix.Write(int(fd), p.buf[p.off:p.off+p.n]) })
 	}
-	if errors.Is(p.err, unix.EAGAIN) {
+	if p.err == unix.EAGAIN {
 		return false
 	}
 	if p.err != nil {

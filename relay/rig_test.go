@@ -111,8 +111,16 @@ func (u *upstream) Count(in, out int) error {
 	return nil
 }
 
-// opaque hides what a stream is.
-type opaque struct{ Stream }
+// opaque hides what a stream is, which can be aborted.
+type opaque struct {
+	Stream
+	tcp *net.TCPConn
+}
+
+func (o opaque) Abort() {
+	o.tcp.SetLinger(0)
+	o.tcp.Close()
+}
 
 // far is who talks through the tunnel.
 type far interface {
@@ -169,7 +177,7 @@ var paths = []struct {
 	}},
 	{"opaque client", func(tb testing.TB) *rig {
 		near, client := pair(tb)
-		return rigOn(tb, opaque{near}, client, nil)
+		return rigOn(tb, opaque{near, near}, client, nil)
 	}},
 	{"tls proxy", func(tb testing.TB) *rig {
 		near, client := pair(tb)
@@ -177,6 +185,9 @@ var paths = []struct {
 		return &rig{Relay: New(near, target), client: client, origin: server}
 	}},
 }
+
+// bare are the paths on which the bytes are those of sockets.
+var bare = []string{"tcp", "unix client", "prefix"}
 
 func rigOn(tb testing.TB, near Stream, client far, prefix []byte) *rig {
 	target, origin := pair(tb)
