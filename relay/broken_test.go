@@ -214,7 +214,7 @@ func TestBudget(t *testing.T) {
 				if r.meter == nil {
 					t.Skip("nobody counts")
 				}
-				r.meter.limit = limit
+				r.meter.limit.Store(limit)
 				r.start(nil)
 				one := r.client
 				if from == Target {

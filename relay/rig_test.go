@@ -82,7 +82,7 @@ type upstream struct {
 	*net.TCPConn
 	prefix  []byte // read early
 	in, out atomic.Int64
-	limit   int64 // 0: none
+	limit   atomic.Int64 // 0: none
 }
 
 func (u *upstream) Read(p []byte) (int, error) {
@@ -104,7 +104,8 @@ func (u *upstream) NetConn() net.Conn { return u.TCPConn }
 func (u *upstream) Bare() bool        { return len(u.prefix) == 0 }
 
 func (u *upstream) Count(in, out int) error {
-	if n := u.in.Add(int64(in)) + u.out.Add(int64(out)); u.limit > 0 && n >= u.limit {
+	n, limit := u.in.Add(int64(in))+u.out.Add(int64(out)), u.limit.Load()
+	if limit > 0 && n >= limit {
 		u.TCPConn.Close()
 		return errSpent
 	}
