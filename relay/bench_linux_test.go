@@ -126,7 +126,7 @@ func BenchmarkPingPong(b *testing.B) { compare(b, 200, pingPong) }
 
 // BenchmarkIdle holds tunnels in which one question was asked and answered, as
 // many up to 10,000 as the process may have files for, and reports the memory
-// of each, both connections of the relay and both of who talks included.
+// of each: two goroutines, both connections of the relay and the relay.
 func BenchmarkIdle(b *testing.B) {
 	var files unix.Rlimit
 	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &files); err != nil {
@@ -134,33 +134,83 @@ func BenchmarkIdle(b *testing.B) {
 	}
 	n := int(min(10_000, (files.Cur-500)/4))
 	for range b.N {
-		before := inUse()
-		rigs := make([]*rig, n)
-		for i := range rigs {
-			near, client := pair(b)
-			rigs[i] = rigOn(b, near, client, nil)
-			rigs[i].start(nil)
-			buf := make([]byte, 1)
-			client.Write(buf)
-			io.ReadFull(rigs[i].origin, buf)
-			rigs[i].origin.Write(buf)
-			io.ReadFull(client, buf)
-		}
-		b.ReportMetric(float64(inUse()-before)/float64(n), "B/tunnel")
+		b.ReportMetric(float64(idleTunnels(b, n))/float64(n), "B/tunnel")
 		b.ReportMetric(float64(n), "tunnels")
-		for _, r := range rigs {
-			r.Cut(nil)
-			r.end(b)
-			r.client.Close()
-			r.origin.Close()
-		}
 	}
 }
 
-func inUse() uint64 {
+// TestIdleTunnelsAreCheap holds a thousand.
+func TestIdleTunnelsAreCheap(t *testing.T) {
+	if raceDetector {
+		t.Skip("the race detector takes memory of its own")
+	}
+	const n, most = 1000, 8 << 10
+	if each := idleTunnels(t, n) / n; each > most {
+		t.Errorf("an idle tunnel takes %d bytes, want at most %d", each, most)
+	}
+}
+
+// idleTunnels returns what n idle tunnels take.
+func idleTunnels(tb testing.TB, n int) int64 {
+	l, err := net.ListenTCP("tcp", &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1)})
+	if err != nil {
+		tb.Fatal(err)
+	}
+	defer l.Close()
+	relays := make([]*Relay, n)
+	fars := make([]int, 2*n)
+	var running sync.WaitGroup
+	before := inUse()
+	for i := range relays {
+		client, farClient := bareConn(tb, l)
+		target, farTarget := bareConn(tb, l)
+		fars[2*i], fars[2*i+1] = farClient, farTarget
+		r := New(client, &upstream{TCPConn: target})
+		relays[i] = r
+		running.Go(func() { r.Run(nil) })
+		say(tb, farClient, farTarget)
+		say(tb, farTarget, farClient)
+	}
+	after := inUse()
+	for _, r := range relays {
+		r.Cut(nil)
+	}
+	running.Wait()
+	for _, fd := range fars {
+		unix.Close(fd)
+	}
+	return after - before
+}
+
+// bareConn returns a connection of which the far end takes no memory here.
+func bareConn(tb testing.TB, l *net.TCPListener) (near *net.TCPConn, far int) {
+	far, err := unix.Socket(unix.AF_INET, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	addr := &unix.SockaddrInet4{Addr: [4]byte{127, 0, 0, 1}, Port: l.Addr().(*net.TCPAddr).Port}
+	if err := unix.Connect(far, addr); err != nil {
+		tb.Fatal(err)
+	}
+	if near, err = l.AcceptTCP(); err != nil {
+		tb.Fatal(err)
+	}
+	return near, far
+}
+
+func say(tb testing.TB, from, to int) {
+	if _, err := unix.Write(from, []byte("x")); err != nil {
+		tb.Fatal(err)
+	}
+	if _, err := unix.Read(to, make([]byte, 1)); err != nil {
+		tb.Fatal(err)
+	}
+}
+
+func inUse() int64 {
 	runtime.GC()
 	runtime.GC()
 	var m runtime.MemStats
 	runtime.ReadMemStats(&m)
-	return m.HeapInuse + m.StackInuse
+	return int64(m.HeapInuse + m.StackInuse)
 }

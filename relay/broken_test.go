@@ -230,7 +230,7 @@ func TestBudget(t *testing.T) {
 				if end := r.end(t); end.By != Target || !errors.Is(end.Err, errSpent) {
 					t.Errorf("ended with %+v, want %v", end, errSpent)
 				}
-				const chunk = 256 << 10
+				const chunk = 1 << 20
 				if n := r.meter.in.Load() + r.meter.out.Load(); n < limit || n > limit+chunk {
 					t.Errorf("%d bytes were counted, want %d and at most a chunk more", n, limit)
 				}
