@@ -100,7 +100,7 @@ func (f *flow) copy() (by Side, err error) {
 				return f.dst.side, err
 			}
 		}
-		if readErr == io.EOF {
+		if readErr == io.EOF { //nolint:errorlint // one that somebody wrapped is not the end
 			return f.src.side, errSaidAll
 		}
 		if readErr != nil {

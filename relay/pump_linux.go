@@ -1,6 +1,7 @@
 package relay
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -122,16 +123,16 @@ func (p *pump) fillPipe(fd int) bool {
 		return true
 	}
 	p.drop()
-	switch err {
-	case unix.EAGAIN:
+	switch {
+	case errors.Is(err, unix.EAGAIN):
 		return false
-	case unix.EINVAL, unix.ENOSYS:
+	case errors.Is(err, unix.EINVAL), errors.Is(err, unix.ENOSYS):
 		p.noSplice = true
-	case nil: // the end, of which a read is surer
-	default:
+	case err != nil:
 		p.err = err
 		return true
 	}
+	// The end, too, is what a read knows best.
 	return p.fillBuffer(fd)
 }
 
@@ -144,7 +145,7 @@ func (p *pump) fillBuffer(fd int) bool {
 		return true
 	}
 	p.drop()
-	if err == unix.EAGAIN {
+	if errors.Is(err, unix.EAGAIN) {
 		return false
 	}
 	p.err = err
@@ -161,7 +162,7 @@ func (p *pump) drain(fd uintptr) bool {
 	} else {
 		n, p.err = again(func() (int, error) { return unix.Write(int(fd), p.buf[p.off:p.off+p.n]) })
 	}
-	if p.err == unix.EAGAIN {
+	if errors.Is(p.err, unix.EAGAIN) {
 		return false
 	}
 	if p.err != nil {
@@ -204,7 +205,7 @@ func splice(from, to, n int) (int, error) {
 func again(call func() (int, error)) (int, error) {
 	for {
 		n, err := call()
-		if err != unix.EINTR {
+		if !errors.Is(err, unix.EINTR) {
 			return n, err
 		}
 	}

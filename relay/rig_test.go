@@ -64,14 +64,14 @@ var serverTLS = sync.OnceValue(func() *tls.Config {
 func securePair(tb testing.TB) (near, far *tls.Conn) {
 	tb.Helper()
 	a, b := pair(tb)
-	near = tls.Server(a, &tls.Config{Certificates: serverTLS().Certificates})
+	server := tls.Server(a, &tls.Config{Certificates: serverTLS().Certificates})
 	far = tls.Client(b, &tls.Config{InsecureSkipVerify: true})
 	shaken := make(chan error, 1)
-	go func() { shaken <- near.Handshake() }()
+	go func() { shaken <- server.Handshake() }()
 	if err := errors.Join(far.Handshake(), <-shaken); err != nil {
 		tb.Fatal(err)
 	}
-	return near, far
+	return server, far
 }
 
 var errSpent = errors.New("budget is spent")
