@@ -89,8 +89,15 @@ func TestForwardLoop(t *testing.T) {
 	if n := good.Connects(origin.Addr()); n != 4 {
 		t.Errorf("%d tunnels through the good proxy, want 4", n)
 	}
-	if row := s.row("Round"); row.TotalRequests > 4 {
-		t.Errorf("%d attempts through the proxy that leads back, want at most 4", row.TotalRequests)
+	plain := proxytest.NewOrigin(t, proxytest.OriginConfig{})
+	for range 4 {
+		fetch(t, s.through(nil), plain.URL()+"/hello")
+	}
+	if n := good.Forwards(plain.Addr()); n != 4 {
+		t.Errorf("%d requests in absolute-form through the good proxy, want 4", n)
+	}
+	if row := s.row("Round"); row.TotalRequests > 8 {
+		t.Errorf("%d attempts through the proxy that leads back, want at most 8", row.TotalRequests)
 	}
 }
 
