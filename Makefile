@@ -25,9 +25,9 @@ help: ## Show this list
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z][a-z-]*:.*## / {printf "  %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 .PHONY: run
-run: build ## Start the quickstart: upstream proxies, a stand-in API, and Caddy on :8080 (Ctrl-C ends all)
+run: build ## Start the quickstart: upstream proxies, a stand-in API, and Caddy on :8080 and :3128 (Ctrl-C ends all)
 	@go build -o $(BUILD)/quickstart ./examples/quickstart
-	@exec $(BUILD)/quickstart $(BUILD)/caddy examples/quickstart/Caddyfile
+	@exec $(BUILD)/quickstart $(BUILD)/caddy examples/quickstart/Caddyfile examples/quickstart/vps.Caddyfile
 
 .PHONY: build
 build: ## Build Caddy with this module into .build/caddy

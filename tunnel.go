@@ -37,6 +37,11 @@ type tunnel struct {
 // leaves it to itself. On HTTP/1.1 the connection is taken from the server, so
 // that nothing of the request stays in memory; on others it cannot be.
 func (f *ForwardFront) tunnel(w http.ResponseWriter, r *http.Request, v *visit) error {
+	if f.app.registry.tunnels.over() {
+		stopping := refusal{http.StatusServiceUnavailable, "the proxy is being stopped"}
+		stopping.answer(w, r)
+		return nil
+	}
 	p := &passage{carrier: &f.carrier, writer: w, forwards: true, start: time.Now()}
 	p.placeholders(r)
 	f.app.begin(r.Context())

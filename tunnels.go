@@ -48,6 +48,14 @@ func (ts *tunnels) begin(t *tunnel) {
 	ts.carrying.Add(1)
 }
 
+// over reports whether there are to be no new tunnels. Where the program stops,
+// servers may take requests until the last tunnel has ended.
+func (ts *tunnels) over() bool {
+	ts.mu.Lock()
+	defer ts.mu.Unlock()
+	return ts.closed
+}
+
 func (ts *tunnels) end(t *tunnel) {
 	if !t.listed {
 		return

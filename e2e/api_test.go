@@ -58,7 +58,7 @@ func (p *process) sendOnce(method, path, body string) ([]byte, error) {
 // reload makes Caddy load a configuration while it runs.
 func (p *process) reload(s setup) error {
 	p.setup = s
-	return p.send(http.MethodPost, "/load", s.caddyfile(strings.TrimPrefix(p.url, "http://"), p.admin), nil)
+	return p.send(http.MethodPost, "/load", s.caddyfile(p), nil)
 }
 
 // act does something to a proxy.

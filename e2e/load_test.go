@@ -34,9 +34,14 @@ type load struct {
 
 // put puts load on a site of Caddy. The clients end before the test does.
 func put(t *testing.T, url string, clients int, pause time.Duration) *load {
+	return putThrough(t, &http.Transport{MaxIdleConnsPerHost: clients}, url, clients, pause)
+}
+
+// putThrough puts load on a site that is reached in a way of its own.
+func putThrough(t *testing.T, way http.RoundTripper, url string, clients int, pause time.Duration) *load {
 	l := &load{
 		url: url, pause: pause, stopping: make(chan struct{}),
-		client: &http.Client{Timeout: 20 * time.Second, Transport: &http.Transport{MaxIdleConnsPerHost: clients}},
+		client: &http.Client{Timeout: 20 * time.Second, Transport: way},
 	}
 	for i := range clients {
 		l.running.Go(func() { l.ask(i) })

@@ -19,6 +19,7 @@ import (
 type process struct {
 	t     *testing.T
 	url   string // of its site
+	front string // host:port of its forward front, where it has one
 	admin string // host:port
 	log   string // path of what it says
 	cmd   *exec.Cmd
@@ -29,18 +30,25 @@ type process struct {
 
 // setup is a configuration before its addresses are known.
 type setup struct {
-	pools string // the body of the global option proxy_pool
-	site  string // the directives of the site
+	pools   string // the body of the global option proxy_pool
+	site    string // the directives of the site
+	forward string // of the forward front's own site; empty for none
+	global  string // more global options
 }
 
-func (s setup) caddyfile(front, admin string) string {
-	return fmt.Sprintf(`{
+func (s setup) caddyfile(p *process) string {
+	quiet := "admin http tls"
+	if s.forward != "" {
+		quiet = "admin tls" // its log tells of tunnels
+	}
+	text := fmt.Sprintf(`{
 	admin %s
 	auto_https off
 	persist_config off
 	log {
-		exclude admin http tls
+		exclude %s
 	}
+%s
 	proxy_pool {
 %s
 	}
@@ -49,7 +57,12 @@ http://%s {
 	bind 127.0.0.1
 %s
 }
-`, admin, s.pools, front, s.site)
+`, p.admin, quiet, s.global, s.pools, strings.TrimPrefix(p.url, "http://"), s.site)
+	if s.forward != "" {
+		_, port, _ := net.SplitHostPort(p.front)
+		text += fmt.Sprintf("http://:%s {\n\tbind 127.0.0.1\n%s\n}\n", port, s.forward)
+	}
+	return text
 }
 
 // start starts Caddy and waits until it answers.
@@ -77,13 +90,12 @@ func start(t *testing.T, s setup) *process {
 func launch(t *testing.T, path string, s setup) *process {
 	t.Helper()
 	dir := t.TempDir()
-	front := freeAddr(t)
 	p := &process{
-		t: t, url: "http://" + front, admin: freeAddr(t), log: filepath.Join(dir, "log"),
+		t: t, url: "http://" + freeAddr(t), front: freeAddr(t), admin: freeAddr(t), log: filepath.Join(dir, "log"),
 		done: make(chan struct{}), setup: s,
 	}
 	config := filepath.Join(dir, "Caddyfile")
-	if err := os.WriteFile(config, []byte(s.caddyfile(front, p.admin)), 0o600); err != nil {
+	if err := os.WriteFile(config, []byte(s.caddyfile(p)), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	logFile, err := os.Create(p.log)

@@ -21,17 +21,17 @@ import (
 // TestExamples validates every Caddyfile here as "caddy validate" does. That
 // needs no network, and warns of nothing, bad formatting included.
 func TestExamples(t *testing.T) {
-	for _, name := range []string{"VPS_PASS", "DC1_PASS", "RES_PASS", "WEATHER_API_KEY", "HOOK_SECRET"} {
+	for _, name := range []string{"VPS_PASS", "DC1_PASS", "RES_PASS", "WEATHER_API_KEY", "HOOK_SECRET", "APP_PROXY_PASSWORD", "VPS_PASS_HASH"} {
 		t.Setenv(name, "p@ss/{w}:rd")
 	}
 	t.Setenv("ADMIN_TELEGRAM_BOT_TOKEN", "123456789:AA-secret")
 	t.Setenv("ADMIN_TELEGRAM_CHAT_ID", "4711")
-	paths, err := filepath.Glob("*/Caddyfile")
-	if err != nil || len(paths) < 6 {
+	paths, err := filepath.Glob("*/*Caddyfile")
+	if err != nil || len(paths) < 9 {
 		t.Fatalf("found %d Caddyfiles: %v", len(paths), err)
 	}
 	for _, path := range paths {
-		t.Run(filepath.Dir(path), func(t *testing.T) {
+		t.Run(path, func(t *testing.T) {
 			input, err := os.ReadFile(path)
 			if err != nil {
 				t.Fatal(err)

@@ -3,11 +3,13 @@ package examples_test
 import (
 	"bufio"
 	"bytes"
+	"crypto/tls"
 	"encoding/json"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
+	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -50,8 +52,11 @@ func tour(q *quickstart) {
 	q.start()
 	q.expect("VPS:ok") // through the cheapest
 
+	q.tunnels("VPS:ok")
+
 	q.post("/vps/fail", "VPS is dead")
-	q.expect("VPS:*Datacenter:ok") // the same request, through the next
+	q.tunnels("VPS:*Datacenter:ok") // the client sees nothing of it
+	q.expect("VPS:*Datacenter:ok")  // the same request, through the next
 	q.eventually("VPS is down", func() bool {
 		q.expect("*Datacenter:ok")
 		return q.status("VPS").Status == "down"
@@ -80,6 +85,45 @@ func tour(q *quickstart) {
 	q.books()
 	q.spendBudget()
 	q.end()
+}
+
+// tunnels asks the API itself, as an app does that has the front as its
+// HTTPS_PROXY. The tunnel takes a trail like this, which the terminal shows.
+func (q *quickstart) tunnels(trail string) {
+	q.t.Helper()
+	front := &url.URL{Scheme: "http", Host: "127.0.0.1:" + q.ports["3128"]}
+	transport := &http.Transport{
+		Proxy:           http.ProxyURL(front),
+		TLSClientConfig: &tls.Config{InsecureSkipVerify: true}, // the demo's own CA
+	}
+	defer transport.CloseIdleConnections()
+	client := &http.Client{Transport: transport, Timeout: soon}
+	target := "localhost:" + q.ports["8443"]
+	resp, err := client.Get("https://" + target + "/bot123:secret/getMe")
+	if err != nil {
+		q.t.Fatalf("through the forward front: %v", err)
+	}
+	defer resp.Body.Close()
+	if body, err := io.ReadAll(resp.Body); err != nil || string(body) != apiAnswer {
+		q.t.Errorf("through the forward front: %s %s (%v)", resp.Status, body, err)
+	}
+	q.eventually("a line for the tunnel with the trail "+trail, func() bool {
+		_, line, _ := strings.Cut(q.lastLine("CONNECT "+target+"  200 in "), " ms  ")
+		return matches(trail, line)
+	})
+	if _, err := client.Get("https://api.telegram.org/"); err == nil || !strings.Contains(err.Error(), "Forbidden") {
+		q.t.Errorf("a target that is not allowed: %v", err)
+	}
+}
+
+// lastLine is the last that it said with a text.
+func (q *quickstart) lastLine(text string) (last string) {
+	for line := range strings.Lines(q.said()) {
+		if strings.Contains(line, text) {
+			last = strings.TrimSpace(line)
+		}
+	}
+	return last
 }
 
 // chat is what the admin's phone got by now, and what it answers.
@@ -167,6 +211,7 @@ type quickstart struct {
 	programs  string // a directory
 	dir       string
 	caddyfile string
+	vps       string            // the proxies' Caddyfile
 	ports     map[string]string // by the ports that the README names
 
 	cmd    *exec.Cmd
@@ -178,24 +223,31 @@ type quickstart struct {
 func newQuickstart(t *testing.T, programs string) *quickstart {
 	t.Helper()
 	q := &quickstart{t: t, programs: programs, dir: t.TempDir(), over: make(chan struct{})}
-	q.ports = freePorts(t, "2019", "8080", "8443", "9400", "9401", "9402", "9403", "9404")
-	input, err := os.ReadFile("quickstart/Caddyfile")
-	if err != nil {
-		t.Fatal(err)
-	}
-	moved := regexp.MustCompile(`:(\d{4})\b`).ReplaceAllStringFunc(string(input), func(port string) string {
-		return ":" + q.ports[port[1:]]
-	})
-	moved = strings.Replace(moved, "\tskip_install_trust", "\tadmin localhost:"+q.ports["2019"]+"\n\tskip_install_trust", 1)
-	q.caddyfile = filepath.Join(q.dir, "Caddyfile")
-	if err := os.WriteFile(q.caddyfile, []byte(moved), 0o600); err != nil {
-		t.Fatal(err)
-	}
+	q.ports = freePorts(t, "2019", "8080", "3128", "8443", "9400", "9401", "9402", "9403", "9404", "9405")
+	q.caddyfile, q.vps = q.moved("Caddyfile"), q.moved("vps.Caddyfile")
 	return q
 }
 
+// moved is a copy of a Caddyfile with this run's ports.
+func (q *quickstart) moved(name string) (path string) {
+	q.t.Helper()
+	input, err := os.ReadFile(filepath.Join("quickstart", name))
+	if err != nil {
+		q.t.Fatal(err)
+	}
+	text := regexp.MustCompile(`:(\d{4})\b`).ReplaceAllStringFunc(string(input), func(port string) string {
+		return ":" + q.ports[port[1:]]
+	})
+	text = strings.Replace(text, "\tskip_install_trust", "\tadmin localhost:"+q.ports["2019"]+"\n\tskip_install_trust", 1)
+	path = filepath.Join(q.dir, name)
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		q.t.Fatal(err)
+	}
+	return path
+}
+
 func (q *quickstart) command() *exec.Cmd {
-	cmd := exec.Command(filepath.Join(q.programs, "quickstart"), "-control", "127.0.0.1:"+q.ports["9400"], filepath.Join(q.programs, "caddy"), q.caddyfile)
+	cmd := exec.Command(filepath.Join(q.programs, "quickstart"), "-control", "127.0.0.1:"+q.ports["9400"], filepath.Join(q.programs, "caddy"), q.caddyfile, q.vps)
 	cmd.Env = append(os.Environ(), "TMPDIR="+q.dir)
 	return cmd
 }

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"regexp"
+	"strings"
 	"time"
 )
 
@@ -22,6 +23,11 @@ type logLine struct {
 	Status   int     `json:"status"`
 	Duration float64 `json:"duration"`
 	Trail    string  `json:"trail"`
+
+	// Of the end of a tunnel.
+	Target   string `json:"target"`
+	BytesIn  int64  `json:"bytes_in"`
+	BytesOut int64  `json:"bytes_out"`
 
 	// Of a proxy's change of status.
 	Proxy  string `json:"proxy"`
@@ -54,7 +60,10 @@ func (l logLine) String() string {
 	switch {
 	case l.Message == "handled request":
 		uri := botToken.ReplaceAllString(l.Request.URI, "$1/bot***/")
-		return fmt.Sprintf("%s  %s %s  %d in %.0f ms  %s", at, l.Request.Method, uri, l.Status, l.Duration*1000, l.Trail)
+		line := fmt.Sprintf("%s  %s %s  %d in %.0f ms  %s", at, l.Request.Method, uri, l.Status, l.Duration*1000, l.Trail)
+		return strings.TrimRight(line, " ")
+	case l.Message == "tunnel ended":
+		return fmt.Sprintf("%s  tunnel to %s ended after %.0f ms: %d bytes through %s", at, l.Target, l.Duration*1000, l.BytesIn+l.BytesOut, l.Proxy)
 	case l.Message == "proxy changed status" && l.Reason != "":
 		return fmt.Sprintf("%s  %s: %s → %s (%s)", at, l.Proxy, l.From, l.To, l.Reason)
 	case l.Message == "proxy changed status":

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bufio"
 	"fmt"
 	"io"
 	"net"
@@ -11,9 +10,11 @@ import (
 	"time"
 )
 
-// proxy is an HTTP proxy that carries CONNECT tunnels, and fails when told to.
+// proxy is one of the Caddyfile's proxies: a switch in front of the Caddy that
+// does the work, and which fails when told to.
 type proxy struct {
 	name, addr string
+	behind     string // where the work is done
 
 	mu       sync.Mutex
 	listener net.Listener // nil while nobody can reach it
@@ -65,39 +66,42 @@ func (p *proxy) accept(ln net.Listener) {
 		if err != nil {
 			return
 		}
-		go p.serve(conn)
+		go p.serve(conn.(*net.TCPConn))
 	}
 }
 
-// serve answers one CONNECT and carries the tunnel to its end.
-func (p *proxy) serve(client net.Conn) {
+// serve passes a connection on, until both sides are done or the proxy fails.
+func (p *proxy) serve(client *net.TCPConn) {
 	defer func() { _ = client.Close() }()
-	if hanging, ok := p.keep(client); !ok || hanging {
-		_, _ = io.Copy(io.Discard, client)
+	hanging, ok := p.keep(client)
+	if !ok {
 		return
 	}
 	defer p.forget(client)
-	reader := bufio.NewReader(client)
-	req, err := http.ReadRequest(reader)
+	if hanging {
+		_, _ = io.Copy(io.Discard, client)
+		return
+	}
+	conn, err := net.DialTimeout("tcp", p.behind, time.Second)
 	if err != nil {
 		return
 	}
-	if req.Method != http.MethodConnect {
-		fmt.Fprint(client, "HTTP/1.1 405 Method Not Allowed\r\nContent-Length: 0\r\n\r\n")
+	defer func() { _ = conn.Close() }()
+	far := conn.(*net.TCPConn)
+	var up sync.WaitGroup
+	up.Go(func() { pass(far, client) })
+	pass(client, far)
+	up.Wait()
+}
+
+// pass copies what one side says to the other, and its end.
+func pass(to, from *net.TCPConn) {
+	if _, err := io.Copy(to, from); err != nil {
+		_ = from.Close() // of failing: the other direction ends, too
+		_ = to.Close()
 		return
 	}
-	target, err := net.DialTimeout("tcp", req.Host, 5*time.Second)
-	if err != nil {
-		fmt.Fprint(client, "HTTP/1.1 502 Bad Gateway\r\nContent-Length: 0\r\n\r\n")
-		return
-	}
-	defer func() { _ = target.Close() }()
-	fmt.Fprint(client, "HTTP/1.1 200 Connection established\r\n\r\n")
-	go func() {
-		_, _ = io.Copy(target, reader)
-		_ = target.Close()
-	}()
-	_, _ = io.Copy(client, target)
+	_ = to.CloseWrite()
 }
 
 // keep notes a connection, so that failing ends it. It reports whether the
@@ -106,7 +110,6 @@ func (p *proxy) keep(conn net.Conn) (hanging, ok bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.listener == nil {
-		_ = conn.Close()
 		return false, false
 	}
 	p.conns[conn] = struct{}{}
