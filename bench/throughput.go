@@ -33,11 +33,16 @@ var workloads = []workload{
 	{"16 clients, POST 1 kB", 16, 1024, 1.15},
 }
 
+// on is its load on a Caddy.
+func (w workload) on(c *caddyProcess) *load {
+	return &load{addr: c.front, clients: w.clients, post: w.post}
+}
+
 // measurement is one run of a workload.
 type measurement struct {
 	perSecond float64
 	p50, p99  time.Duration
-	cpu       time.Duration // of the Caddy process, for a request
+	cpu       time.Duration // of the measured process, for a request
 	foreign   float64       // the share of the machine that other programs took
 	failed    int
 }
@@ -112,7 +117,7 @@ func (r *rig) measureThroughput(ctx context.Context) error {
 		}
 	}
 	rounds := 7
-	t := meter{warmUp: 500 * time.Millisecond, window: 800 * time.Millisecond, ours: []int{os.Getpid(), p.cmd.Process.Pid}}
+	t := meter{warmUp: 500 * time.Millisecond, window: 800 * time.Millisecond, ours: []int{os.Getpid(), p.pid()}}
 	if r.short {
 		rounds, t.warmUp, t.window = 3, 300*time.Millisecond, 600*time.Millisecond
 	}
@@ -123,7 +128,7 @@ func (r *rig) measureThroughput(ctx context.Context) error {
 			for i := range started {
 				// Each round begins with another one.
 				v := started[(i+round)%len(started)]
-				m, err := t.measure(ctx, v.caddy, w)
+				m, err := t.measure(ctx, v.caddy.pid(), w.on(v.caddy))
 				if err != nil {
 					return fmt.Errorf("%s, %s: %w", v.name, w.name, err)
 				}
