@@ -8,17 +8,21 @@ import (
 	"time"
 )
 
-// comeBack lets the first proxy be away for a short while.
 func (r *rig) comeBack(ctx context.Context) error {
-	const outage, after = 3 * time.Second, 16 * time.Second
 	s, err := r.newScene(ctx, originDelay)
 	if err != nil {
 		return err
 	}
 	defer s.stop()
+	return s.comeBack(ctx, &load{addr: s.caddy.front, clients: loadClients, timeout: clientTimeout}, 16*time.Second)
+}
+
+// comeBack lets the first proxy be away for a short while, and watches what
+// happens after it.
+func (s *scene) comeBack(ctx context.Context, l *load, after time.Duration) error {
+	const outage = 3 * time.Second
 	ctx, cancel := context.WithTimeout(ctx, healthyFor+outage+after)
 	defer cancel()
-	l := load{addr: s.caddy.front, clients: loadClients, timeout: clientTimeout}
 	finished := make(chan []sample, 1)
 	go func() { finished <- l.run(ctx) }()
 	time.Sleep(healthyFor)

@@ -43,6 +43,7 @@ var parts = []struct {
 	{"reload", (*rig).reload},
 	{"books", (*rig).books},
 	{"alerts", (*rig).alerts},
+	{"tunnels", (*rig).tunnels},
 	{"memory", (*rig).memory},
 	{"checks", (*rig).checks},
 }

@@ -51,10 +51,20 @@ const tuned = "Caddy tuned"
 
 // poolOf is the body of the global option for proxies in their order.
 func (r *rig) poolOf(check string, proxies ...string) string {
+	return r.poolWithPrice(0, check, proxies...)
+}
+
+// poolWithPrice has a price for a gigabyte, in dollars, at all proxies but the
+// first; 0 is none.
+func (r *rig) poolWithPrice(price int, check string, proxies ...string) string {
 	var b strings.Builder
 	b.WriteString("pool {\n")
 	for i, addr := range proxies {
-		fmt.Fprintf(&b, "\tproxy Proxy-%d http://%s {\n\t\tpriority %d\n\t}\n", i+1, addr, 10*(i+1))
+		fmt.Fprintf(&b, "\tproxy Proxy-%d http://%s {\n\t\tpriority %d\n", i+1, addr, 10*(i+1))
+		if i > 0 && price > 0 {
+			fmt.Fprintf(&b, "\t\tcost_per_gb %d\n", price)
+		}
+		b.WriteString("\t}\n")
 	}
 	fmt.Fprintf(&b, "\ttls_trust_pool file %s\n\thealth_check {\n\t\turl %s\n\t}\n}\n", filepath.Join(r.dir, "ca.pem"), check)
 	return b.String()
