@@ -11,7 +11,6 @@ import (
 
 	"github.com/caddyserver/caddy/v2"
 
-	"github.com/caddy-proxypool/proxypool/dial"
 	"github.com/caddy-proxypool/proxypool/pool"
 )
 
@@ -138,30 +137,15 @@ func (a *adminAPI) active(w http.ResponseWriter, r *http.Request) error {
 	}
 	w.Header().Set("Cache-Control", "no-store")
 	proxies := map[string]string{}
-	if proxy := p.Active(target, time.Now()); proxy != nil {
+	if proxy, hand := p.handOut(target); proxy != nil {
 		w.Header().Set("X-Proxy-Pool-Proxy", url.PathEscape(proxy.Name))
-		hand := p.hands[proxy.Name]
-		if hand.forHTTPS.Scheme != "direct" {
-			proxies["https"] = addressOf(hand.forHTTPS)
-		}
-		if hand.forHTTP.Scheme != "direct" {
-			proxies["http"] = addressOf(hand.forHTTP)
+		for _, scheme := range []string{"http", "https"} {
+			if u := hand.address(scheme); u != nil {
+				proxies[scheme] = u.String()
+			}
 		}
 	}
 	return answerJSON(w, proxies)
-}
-
-// addressOf is the URL of a proxy with its user part. SOCKS is given in the
-// form that leaves names to the proxy, because local DNS may be poisoned.
-func addressOf(p dial.Proxy) string {
-	u := url.URL{Scheme: p.Scheme, Host: p.Addr}
-	if p.Scheme == "socks5" {
-		u.Scheme = "socks5h"
-	}
-	if p.HasAuth {
-		u.User = url.UserPassword(p.Username, p.Password)
-	}
-	return u.String()
 }
 
 func (a *adminAPI) explain(w http.ResponseWriter, r *http.Request) error {

@@ -21,6 +21,7 @@ type App struct {
 	AppConfig
 
 	pools    []*livePool
+	fronts   []*ForwardFront // of this configuration
 	registry *registry
 	books    *books.Books
 	begun    <-chan struct{}

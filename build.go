@@ -25,9 +25,6 @@ type livePool struct {
 	hands   map[string]handout // by proxy
 }
 
-// handout is what is given to those who only want a proxy's address.
-type handout struct{ forHTTP, forHTTPS dial.Proxy }
-
 // makePool builds a pool and the settings of its checks.
 func (a *App) makePool(ctx caddy.Context, config *PoolConfig) (*livePool, health.Settings, error) {
 	state := a.registry.state(config.Name)
@@ -76,7 +73,8 @@ func (a *App) makeProxy(ctx caddy.Context, l *livePool, config *PoolConfig, c *P
 	if err != nil {
 		return pool.ProxyConfig{}, err
 	}
-	l.hands[c.Name] = handout{forHTTP, forHTTPS}
+	hand := handout{forHTTP, forHTTPS}
+	l.hands[c.Name] = hand
 	kind := cmp.Or(pool.Type(c.Type), pool.TypeOther)
 	built := pool.ProxyConfig{
 		Name: c.Name, Type: kind, URL: forHTTPS.String(),
@@ -87,7 +85,7 @@ func (a *App) makeProxy(ctx caddy.Context, l *livePool, config *PoolConfig, c *P
 		Priority:     pool.DefaultPriority(kind, forHTTPS.Scheme == "direct", c.CostPerGB),
 		Identity:     identity(forHTTP, forHTTPS, trusted.id),
 		TwoAddresses: forHTTP != forHTTPS,
-		Dialer:       newDialer(forHTTP, forHTTPS, trusted.config()),
+		Dialer:       newDialer(config.Name, hand, trusted.config()),
 	}
 	if c.Priority != nil {
 		built.Priority = *c.Priority

@@ -12,12 +12,15 @@ import (
 // package dial knows how.
 type dialer struct {
 	forHTTP, forHTTPS dial.Dialer
+	pool              string // whose proxy it is
 }
 
-// newDialer makes a dialer. proxyTLS is for proxies of the scheme https, nil for
-// the system's roots.
-func newDialer(forHTTP, forHTTPS dial.Proxy, proxyTLS *tls.Config) *dialer {
+// newDialer makes a dialer for a proxy of the pool. proxyTLS is for proxies of the
+// scheme https, nil for the system's roots.
+func newDialer(pool string, hand handout, proxyTLS *tls.Config) *dialer {
+	forHTTP, forHTTPS := hand.forHTTP, hand.forHTTPS
 	return &dialer{
+		pool:     pool,
 		forHTTP:  dial.Dialer{Proxy: forHTTP, TLS: proxyTLS},
 		forHTTPS: dial.Dialer{Proxy: forHTTPS, TLS: proxyTLS},
 	}
@@ -25,16 +28,41 @@ func newDialer(forHTTP, forHTTPS dial.Proxy, proxyTLS *tls.Config) *dialer {
 
 // Dial implements [pool.Dialer].
 func (d *dialer) Dial(ctx context.Context, w pool.Dialing) (pool.Conn, error) {
-	t, through := w.Target, d.forHTTPS
-	if t.Scheme == "http" {
-		through = d.forHTTP
-	}
-	through.Meter = w.Account
+	t, through := w.Target, d.through(w)
 	conn, err := through.Open(ctx, dial.Target{Scheme: t.Scheme, Addr: t.Addr, TLS: t.TLS, HTTP1Only: w.HTTP1}, w.Ready)
 	if err != nil {
 		return nil, err // and not a typed nil
 	}
 	return conn, nil
+}
+
+// Tunnel implements [pool.Dialer]. What can be tunnelled is the client's secret,
+// so that a probe learns no more than whether anybody answers at the other end.
+func (d *dialer) Tunnel(ctx context.Context, w pool.Dialing) (pool.Pipe, error) {
+	through := d.through(w)
+	open := through.Tunnel
+	if w.Probe {
+		open = through.Probe
+	}
+	conn, err := open(ctx, w.Target.Addr, w.Ready)
+	if err != nil {
+		return nil, err
+	}
+	return conn, nil
+}
+
+// through is the dialer for what is wanted.
+func (d *dialer) through(w pool.Dialing) dial.Dialer {
+	through := d.forHTTPS
+	if w.Target.Scheme == "http" {
+		through = d.forHTTP
+	}
+	through.Meter = w.Account
+	through.Via = via(w.Via).with(d.pool).String()
+	if g := guard(w.Target.Guard()); g != "" && through.Proxy.Scheme == "direct" {
+		through.Control = g.control
+	}
+	return through
 }
 
 var _ pool.Dialer = (*dialer)(nil)

@@ -23,10 +23,13 @@ import (
 func init() {
 	caddy.RegisterModule(App{})
 	caddy.RegisterModule(new(Handler))
+	caddy.RegisterModule(new(ForwardFront))
 	caddy.RegisterModule(Transport{})
 	caddy.RegisterModule(adminAPI{})
 
 	httpcaddyfile.RegisterGlobalOption("proxy_pool", parseGlobalOption)
 	httpcaddyfile.RegisterHandlerDirective("proxy_pool", parseHandlerDirective)
 	httpcaddyfile.RegisterDirectiveOrder("proxy_pool", httpcaddyfile.Before, "reverse_proxy")
+	httpcaddyfile.RegisterHandlerDirective(forwardDirective, parseForwardDirective)
+	httpcaddyfile.RegisterDirectiveOrder(forwardDirective, httpcaddyfile.Before, "reverse_proxy")
 }

@@ -25,6 +25,7 @@ type registry struct {
 	mu         sync.Mutex
 	books      *books.Books
 	desk       *alert.Desk
+	tunnels    tunnels
 	begun      chan struct{} // closed once the first configuration has started
 	beginOnce  sync.Once
 	pools      map[string]*pool.State
@@ -76,6 +77,7 @@ func (r *registry) started(a *App) {
 	r.books.Follow(context.Background(), a.settings) // waits for some seconds at most
 	a.adopt()
 	r.desk.Follow(a.alerting.settings)
+	r.tunnels.review(a)
 	r.beginOnce.Do(func() { close(r.begun) })
 }
 
@@ -118,6 +120,9 @@ func (r *registry) stopped(a *App) {
 		r.books.Follow(context.Background(), before.settings)
 		before.adopt()
 		r.desk.Follow(before.alerting.settings)
+	}
+	if newest && i == 0 {
+		r.tunnels.drain() // nobody goes on
 	}
 }
 
@@ -164,6 +169,7 @@ func (r *registry) keepOnly(configured map[string]bool) {
 // closes the desk and the books. Requests that still run keep their connections until they
 // are done.
 func (r *registry) Destruct() error {
+	r.tunnels.close() // what they carried is booked
 	r.mu.Lock()
 	for _, s := range r.pools {
 		s.Close()

@@ -11,12 +11,15 @@ const maxConnectHead = 64 << 10
 
 // connect asks an HTTP proxy for a tunnel (RFC 9110, 9.3.6) and returns what
 // the target had said already by the time the answer was read.
-func connect(conn io.ReadWriter, target hostPort, auth string) (rest []byte, err error) {
+func connect(conn io.ReadWriter, target hostPort, auth, via string) (rest []byte, err error) {
 	addr := target.String()
 	var req bytes.Buffer
 	req.WriteString("CONNECT " + addr + " HTTP/1.1\r\nHost: " + addr + "\r\n")
 	if auth != "" {
 		req.WriteString("Proxy-Authorization: " + auth + "\r\n")
+	}
+	if via != "" {
+		req.WriteString("Via: " + via + "\r\n")
 	}
 	req.WriteString("\r\n")
 	if _, err := conn.Write(req.Bytes()); err != nil {

@@ -6,6 +6,8 @@ import (
 	"net"
 	"syscall"
 	"time"
+
+	"golang.org/x/net/http/httpguts"
 )
 
 // Dialer reaches targets through one proxy. It holds no state; its methods may
@@ -22,8 +24,16 @@ type Dialer struct {
 	Meter Meter
 
 	// Control is called for each address before it is dialled, with what was
-	// resolved, and may refuse it: see [net.Dialer]. nil allows everything.
+	// resolved, and may refuse it: see [net.Dialer]. Where a name has further
+	// addresses, they are tried. An [*Error] with [ReasonNotAllowed] is returned
+	// as it is where all were refused. nil allows everything.
 	Control func(network, address string, c syscall.RawConn) error
+
+	// Via is sent to an HTTP proxy in the field Via of CONNECT (RFC 9110,
+	// 7.6.3), so that a tunnel which leads back to its sender is recognised. It
+	// goes no further than the proxy, and never with requests in absolute-form,
+	// which the target reads. Empty sends none.
+	Via string
 }
 
 // keepAlive notices, within half a minute, a peer that died without a word on a
@@ -53,6 +63,9 @@ func (d *Dialer) guarded(ctx context.Context, addr string, rest func(*Conn, host
 	if err != nil {
 		return badTarget(err)
 	}
+	if !httpguts.ValidHeaderFieldValue(d.Via) {
+		return badVia()
+	}
 	conn, err := d.dialTCP(ctx, target)
 	if err != nil {
 		return err
@@ -80,23 +93,14 @@ func (d *Dialer) dialTCP(ctx context.Context, target hostPort) (*Conn, error) {
 	default:
 		return nil, badProxy("dialling proxy: unknown scheme %q", d.Proxy.Scheme)
 	}
-	dialer := net.Dialer{KeepAliveConfig: keepAlive, Control: d.control}
+	g := &gate{control: d.Control}
+	dialer := net.Dialer{KeepAliveConfig: keepAlive, Control: g.pass}
 	tcp, err := dialer.DialContext(ctx, "tcp", addr)
 	if err != nil {
-		return nil, stage.fail(ctx, err)
+		return nil, stage.fail(ctx, g.cause(err))
 	}
 	w := &wire{Conn: tcp, meter: d.Meter}
 	return &Conn{Conn: w, wire: w, born: time.Now()}, nil
-}
-
-func (d *Dialer) control(network, address string, c syscall.RawConn) error {
-	if d.Control != nil {
-		if err := d.Control(network, address, c); err != nil {
-			return err
-		}
-	}
-	setUserTimeout(c)
-	return nil
 }
 
 // reach makes ready what is spoken to the proxy itself: its TLS.
@@ -130,7 +134,7 @@ func (d *Dialer) tunnel(ctx context.Context, c *Conn, target hostPort, proxyRead
 	}
 	switch d.Proxy.Scheme {
 	case schemeHTTP, schemeHTTPS:
-		c.prefix, err = connect(c.Conn, target, d.Proxy.basicAuth())
+		c.prefix, err = connect(c.Conn, target, d.Proxy.basicAuth(), d.Via)
 	case schemeSOCKS5, schemeSOCKS5H:
 		err = socks(c.Conn, target, d.Proxy)
 	}

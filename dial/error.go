@@ -14,8 +14,9 @@ import (
 // The reasons of an [Error], each in one word.
 const (
 	ReasonCanceled         = "canceled"
-	ReasonBadProxy         = "bad_proxy"  // the proxy's configuration cannot be used
-	ReasonBadTarget        = "bad_target" // the target's address cannot be asked for
+	ReasonBadProxy         = "bad_proxy"           // the proxy's configuration cannot be used
+	ReasonBadTarget        = "bad_target"          // the target's address cannot be asked for
+	ReasonNotAllowed       = "address_not_allowed" // refused by [Dialer.Control]
 	ReasonDialRefused      = "dial_refused"
 	ReasonDialTimeout      = "dial_timeout"
 	ReasonDialUnreachable  = "dial_unreachable"
@@ -57,6 +58,11 @@ func (e *Error) FailureReason() string { return e.Reason }
 // the connection before the tunnel stood. Otherwise the route is: another
 // target may well be reached. Without a proxy nothing is the proxy's fault.
 func (e *Error) ProxyFault() bool { return e.proxyFault }
+
+// Forbidden reports whether every address of what was to be dialled was refused
+// by [Dialer.Control], which is nobody's failure: neither the proxy nor the
+// route did anything.
+func (e *Error) Forbidden() bool { return e.Reason == ReasonNotAllowed }
 
 // Timeout reports whether the failure was that time ran out.
 func (e *Error) Timeout() bool { return e.timeout }
@@ -137,6 +143,12 @@ func badTarget(err error) *Error { return &Error{Reason: ReasonBadTarget, Err: e
 
 func badProxy(format string, args ...any) *Error {
 	return &Error{Reason: ReasonBadProxy, proxyFault: true, Err: fmt.Errorf(format, args...)}
+}
+
+// badVia is nobody's failure: the field is not the proxy's configuration. Its
+// value stays out of the text, which may end up in a log line by line.
+func badVia() *Error {
+	return &Error{Reason: ReasonBadProxy, Err: errors.New("asking proxy for a tunnel: Via holds what no header field can")}
 }
 
 // ranOut reports whether a context that is done ended by time.

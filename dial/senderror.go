@@ -112,3 +112,17 @@ func (e *SendError) refusedLocally() {
 		}
 	}
 }
+
+// PipeReason is why reading from a [Conn], or writing to it, failed, in one word.
+func PipeReason(err error) string {
+	switch {
+	case errors.Is(err, errCutOff):
+		return ReasonConnClosed
+	case isTimeout(err):
+		return ReasonConnTimeout
+	case isReset(err):
+		return ReasonConnReset
+	default:
+		return ReasonConnClosed
+	}
+}

@@ -93,6 +93,11 @@ func (f *fakeProxy) Dial(ctx context.Context, d pool.Dialing) (pool.Conn, error)
 	return &fakeConn{proxy: f}, nil
 }
 
+// Tunnel is for nobody: checks make requests.
+func (f *fakeProxy) Tunnel(context.Context, pool.Dialing) (pool.Pipe, error) {
+	return nil, &fault{}
+}
+
 // fakeConn takes requests one after the other.
 type fakeConn struct {
 	proxy  *fakeProxy

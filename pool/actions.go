@@ -120,6 +120,7 @@ func (p *Proxy) beginAnew() {
 	s.checkFailed.Store(false)
 	s.denied.Store(0)
 	s.connectTime.reset()
+	s.tunnelTime.reset()
 	s.lastCheck.Store(0) // nothing puts the next one off
 	s.lastTraffic.Store(0)
 	s.nextCheck.Store(now.UnixNano())

@@ -52,7 +52,7 @@ const (
 func (p *Proxy) blameConnect(c *connect, err error) {
 	var fault Fault
 	switch {
-	case errors.Is(err, context.Canceled), c.route.target.key.Quiet:
+	case errors.Is(err, context.Canceled), isForbidden(err), c.route.target.key.Quiet:
 	case errors.As(err, &fault) && fault.ProxyFault():
 		p.blame(c.start, fault.FailureReason())
 	default:
@@ -83,6 +83,13 @@ func unsent(err error) bool {
 func isBadRequest(err error) bool {
 	var fault SendFault
 	return errors.As(err, &fault) && fault.BadRequest()
+}
+
+// isForbidden reports whether our own rules kept the target from being reached,
+// which is nobody's failure.
+func isForbidden(err error) bool {
+	var f interface{ Forbidden() bool }
+	return errors.As(err, &f) && f.Forbidden()
 }
 
 func isTimeout(err error) bool {

@@ -18,12 +18,11 @@ const (
 // the request that started it got another one, to its end or its time limit:
 // its failure counts, and its connection is kept where the proxy is free.
 type connect struct {
-	proxy  *Proxy
-	route  *Route
-	start  time.Time
-	http1  bool
+	proxy *Proxy
+	route *Route
+	start time.Time
+	wanted
 	keep   time.Duration
-	probe  bool // made to learn whether the route works
 	cancel context.CancelFunc
 
 	pending, unready flight // of the route, and of the proxy
@@ -36,6 +35,13 @@ type connect struct {
 	err     error
 }
 
+// wanted says what connection is wanted.
+type wanted struct {
+	http1 bool
+	probe bool   // made to learn whether the route works
+	via   string // see [Dialing]
+}
+
 var (
 	errUnclaimed error = &plainError{reason: reasonConnClosed} // ended before it was used
 	errTaken           = errors.New("others have taken all of the connection")
@@ -44,8 +50,8 @@ var (
 // connect starts a connection over the route, or joins one that is under way
 // where the target is known to take many requests on one. wake is told when it
 // is over; it must have room for one.
-func (p *Proxy) connect(r *Route, o *Options, http1, asProbe bool, wake chan<- struct{}) *connect {
-	joinable := !http1 && !asProbe && r.target.h2.Load()
+func (p *Proxy) connect(r *Route, o *Options, want wanted, wake chan<- struct{}) *connect {
+	joinable := !want.http1 && !want.probe && r.target.h2.Load()
 	if joinable {
 		r.mu.Lock()
 		defer r.mu.Unlock()
@@ -55,8 +61,11 @@ func (p *Proxy) connect(r *Route, o *Options, http1, asProbe bool, wake chan<- s
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), o.ConnectTimeout)
 	c := &connect{
-		proxy: p, route: r, start: time.Now(), http1: http1, keep: o.Keepalive,
-		probe: asProbe, cancel: cancel, waiters: []chan<- struct{}{wake},
+		proxy: p, route: r, start: time.Now(), wanted: want, keep: o.Keepalive,
+		cancel: cancel, waiters: []chan<- struct{}{wake},
+	}
+	if r.target.tunnelled() {
+		c.keep = 0 // a tunnel is one client's
 	}
 	if joinable {
 		r.joined = c
@@ -72,8 +81,8 @@ func (p *Proxy) connect(r *Route, o *Options, http1, asProbe bool, wake chan<- s
 
 func (c *connect) run(ctx context.Context) {
 	p, r := c.proxy, c.route
-	raw, err := p.Dialer.Dial(ctx, Dialing{
-		Target: r.target, HTTP1: c.http1, Account: r.account,
+	raw, err := p.dial(ctx, Dialing{
+		Target: r.target, HTTP1: c.http1, Probe: c.probe, Via: c.via, Account: r.account,
 		Ready: func() { p.State.unready.remove(&c.unready) },
 	})
 	c.cancel()
@@ -89,7 +98,7 @@ func (c *connect) run(ctx context.Context) {
 	case p.State.overdrawn():
 		err = cutOff(err)
 	default:
-		if !c.probe && !errors.Is(err, context.Canceled) {
+		if !c.probe && !errors.Is(err, context.Canceled) && !isForbidden(err) {
 			r.countAttempt(true)
 		}
 		p.blameConnect(c, err)
@@ -101,13 +110,14 @@ func (c *connect) run(ctx context.Context) {
 func (c *connect) stood(raw Conn) *standing {
 	p, r, now := c.proxy, c.route, time.Now()
 	if p.current() {
-		p.State.connectTime.observe(now.Sub(c.start))
+		p.State.usualConnect(r.target).observe(now.Sub(c.start))
 		// To an http target only the proxy was dialled, which proves neither that
-		// it works nor that the target can be reached.
-		if r.target.Scheme == "https" && !r.target.key.Quiet {
+		// it works nor that the target can be reached. A tunnel that is no probe
+		// has yet to show that the target says anything.
+		if r.target.Scheme != "http" && !r.target.key.Quiet {
 			p.State.failures.Store(0)
-			if r.failing.Load() {
-				p.routeSucceeded(r) // a probe has passed
+			if r.failing.Load() && (c.probe || !r.target.tunnelled()) {
+				p.routeSucceeded(r)
 			}
 		}
 		p.State.touch()
@@ -252,16 +262,16 @@ func (s *State) ended(c *connect) {
 
 // hedgeDelay is how long a connect through p may take until that of next is
 // started; forever is true where it never is.
-func (o *Options) hedgeDelay(p, next *Proxy) (delay time.Duration, forever bool) {
-	delay = o.HedgeDelay
+func (x *exchange) hedgeDelay(p, next *Proxy) (delay time.Duration, forever bool) {
+	delay = x.opts.HedgeDelay
 	if next != nil && next.CostPerGB > p.CostPerGB {
-		delay = o.HedgeMeteredDelay
+		delay = x.opts.HedgeMeteredDelay
 	}
 	switch delay {
 	case Off:
 		return 0, true
 	case Auto:
-		return autoHedge(p.State.connectTime.value()), false
+		return autoHedge(p.State.usualConnect(x.target).value()), false
 	default:
 		return delay, false
 	}

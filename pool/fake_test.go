@@ -121,6 +121,27 @@ func (f *fakeProxy) Dial(ctx context.Context, d Dialing) (Conn, error) {
 	return c, nil
 }
 
+// Tunnel is Dial for those who bring their own bytes.
+func (f *fakeProxy) Tunnel(ctx context.Context, d Dialing) (Pipe, error) {
+	c, err := f.Dial(ctx, d)
+	if err != nil {
+		return nil, err
+	}
+	return fakePipe{c.(*fakeConn)}, nil
+}
+
+// fakePipe is a tunnel in which nobody says anything.
+type fakePipe struct{ *fakeConn }
+
+func (p fakePipe) Read([]byte) (int, error) {
+	<-p.closed
+	return 0, io.EOF
+}
+
+func (p fakePipe) Write(b []byte) (int, error) { return len(b), nil }
+
+func (p fakePipe) CloseWrite() error { return nil }
+
 // pause waits, and fails as a dialer does where its context ends first.
 func pause(ctx context.Context, d time.Duration) error {
 	if d <= 0 {

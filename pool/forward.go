@@ -24,7 +24,7 @@ func NewForwarder(pl *Pool, opts Options) *Forwarder { return &Forwarder{pool: p
 // The request must be for the target: URL.Scheme, URL.Host and Host are the
 // caller's to set. Errors are of type [*Error].
 func (f *Forwarder) Forward(req *http.Request, t *Target, trace *Trace) (*http.Response, error) {
-	x := &exchange{pool: f.pool, opts: &f.opts, req: req, target: t, trace: trace}
+	x := &exchange{ctx: req.Context(), pool: f.pool, opts: &f.opts, req: req, target: t, trace: trace}
 	x.http1 = len(req.Header["Upgrade"]) > 0
 	if req.Body != nil && req.Body != http.NoBody && req.ContentLength != 0 {
 		x.body = newReplayBody(req.Body, req.ContentLength, f.opts.ReplayBuffer)
@@ -38,13 +38,15 @@ func (f *Forwarder) Forward(req *http.Request, t *Target, trace *Trace) (*http.R
 
 // exchange is one request on its way, from proxy to proxy.
 type exchange struct {
+	ctx    context.Context // of the client
 	pool   *Pool
 	opts   *Options
-	req    *http.Request
+	req    *http.Request // nil where a tunnel is wanted
 	target *Target
 	trace  *Trace
 	body   *replayBody // nil where the request has none
 	http1  bool        // an upgrade: not over HTTP/2
+	via    string      // see [Dialing]
 
 	tried  places
 	count  int    // proxies tried
@@ -171,7 +173,7 @@ func (x *exchange) passOverdue(first *Proxy, now int64) *Proxy {
 	for p := first; ; {
 		seen.add(p.place)
 		following := x.pool.choose(x.target, &seen, now)
-		delay, never := x.opts.hedgeDelay(p, following)
+		delay, never := x.hedgeDelay(p, following)
 		switch {
 		case never || x.pending(p, now) <= delay:
 			return p

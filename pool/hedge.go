@@ -34,7 +34,7 @@ func (r *race) untilNext(x *exchange) (left time.Duration, never bool) {
 		return 0, true
 	}
 	youngest := r.running[len(r.running)-1]
-	delay, never := x.opts.hedgeDelay(youngest.proxy, following)
+	delay, never := x.hedgeDelay(youngest.proxy, following)
 	return youngest.start.Add(delay).Sub(now), never
 }
 
@@ -45,7 +45,7 @@ func (r *race) start(x *exchange, p *Proxy, route *Route) {
 	if len(r.running) > 0 {
 		x.trace.Hedges++
 	}
-	r.running = append(r.running, p.connect(route, x.opts, x.http1, false, r.wake))
+	r.running = append(r.running, p.connect(route, x.opts, wanted{http1: x.http1, via: x.via}, r.wake))
 }
 
 // won takes the connection of the first connect that stands. Those that failed
@@ -102,8 +102,8 @@ func (r *race) wait(x *exchange) error {
 		return nil
 	case <-overdue:
 		return nil
-	case <-x.req.Context().Done():
-		return x.clientGone(x.req.Context().Err())
+	case <-x.ctx.Done():
+		return x.clientGone(x.ctx.Err())
 	}
 }
 

@@ -75,7 +75,7 @@ func TestOldAddressForgivesNothing(t *testing.T) {
 // connect makes one connection to the api that nobody takes.
 func (w *world) connect(p *Proxy, asProbe bool) {
 	wake := make(chan struct{}, 1)
-	c := p.connect(w.route(p.Name), &w.options, false, asProbe, wake)
+	c := p.connect(w.route(p.Name), &w.options, wanted{probe: asProbe}, wake)
 	<-wake
 	c.leave(wake)
 }

@@ -38,6 +38,7 @@ type memory struct {
 
 	ResponseTime int64                         `json:"response_time,omitempty"`
 	ConnectTime  int64                         `json:"connect_time,omitempty"`
+	TunnelTime   int64                         `json:"tunnel_time,omitempty"`
 	CheckTimes   [degradedChecks]time.Duration `json:"check_times"`
 	CheckCount   int                           `json:"check_count,omitempty"`
 
@@ -93,6 +94,7 @@ func (m *memory) mend(p *Proxy, now time.Time) {
 		*past = within(*past, now.UnixNano())
 	}
 	m.ResponseTime, m.ConnectTime = within(m.ResponseTime, int64(maxAverage)), within(m.ConnectTime, int64(maxAverage))
+	m.TunnelTime = within(m.TunnelTime, int64(maxAverage))
 	for i := range m.CheckTimes {
 		m.CheckTimes[i] = within(m.CheckTimes[i], maxAverage)
 	}
@@ -133,7 +135,7 @@ func (m *memory) mendTroubles(p *Proxy, now time.Time) {
 	}
 	m.Troubles = slices.DeleteFunc(m.Troubles, func(t trouble) bool {
 		return (t.BlockedUntil == 0 && !t.Failing) ||
-			(t.Scheme != "https" && t.Scheme != "http") || t.Addr == "" || len(t.Addr) > 2*maxWords
+			!slices.Contains([]string{"https", "http", SchemeTunnel}, t.Scheme) || t.Addr == "" || len(t.Addr) > 2*maxWords
 	})
 }
 

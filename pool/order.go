@@ -164,7 +164,7 @@ func (p *Proxy) latency() time.Duration {
 	if d := p.State.responseTime.Load(); d != 0 {
 		return time.Duration(d)
 	}
-	return p.State.connectTime.value()
+	return cmp.Or(p.State.connectTime.value(), p.State.tunnelTime.value())
 }
 
 // tierFor is the first tier that accepts the proxy for the target.
@@ -175,13 +175,12 @@ func (pl *Pool) tierFor(p *Proxy, t *Target, now int64) tier {
 		return tierNone
 	}
 	if t != nil {
-		if r := t.known(p.State); r != nil {
-			switch {
-			case r.blocked(now):
-				return tierNone
-			case r.failing.Load() && !p.provesItself(r, now):
-				return tierUnproved
-			}
+		r := t.known(p.State)
+		switch {
+		case r != nil && r.blocked(now), t.blockedKin(p.State, now):
+			return tierNone
+		case r != nil && r.failing.Load() && !p.provesItself(r, now):
+			return tierUnproved
 		}
 	}
 	switch {

@@ -236,7 +236,7 @@ func (p *Proxy) probeRoutes(now time.Time) {
 	var due []*Route
 	for r := range s.troubled {
 		interested := now.UnixNano()-r.target.asked.Load() < int64(probeInterest)
-		if r.failing.Load() && interested && r.target.Scheme == "https" && now.UnixNano() >= r.retryAt.Load() {
+		if r.failing.Load() && interested && r.target.Scheme != "http" && now.UnixNano() >= r.retryAt.Load() {
 			due = append(due, r)
 		}
 	}
@@ -244,7 +244,7 @@ func (p *Proxy) probeRoutes(now time.Time) {
 	for _, r := range due {
 		r.proving(now, &p.pool.Options)
 		wake := make(chan struct{}, 1)
-		p.connect(r, &p.pool.Options, false, true, wake).leave(wake)
+		p.connect(r, &p.pool.Options, wanted{probe: true}, wake).leave(wake)
 	}
 }
 
@@ -261,7 +261,7 @@ func (p *Proxy) recoverByConnect(now time.Time) {
 	}
 	wake := make(chan struct{}, 1)
 	start := time.Now()
-	c := p.connect(t.route(p), &p.pool.Options, false, true, wake)
+	c := p.connect(t.route(p), &p.pool.Options, wanted{probe: true}, wake)
 	go func() { // ends with the connect, which ends at its time limit
 		defer s.checking.Store(false)
 		<-wake

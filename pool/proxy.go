@@ -16,12 +16,21 @@ type Dialer interface {
 	// handshake and TLS. An error that knows whose fault it is implements
 	// [Fault].
 	Dial(ctx context.Context, d Dialing) (Conn, error)
+
+	// Tunnel makes a pipe of bytes to the target of a tunnel: dial and proxy
+	// handshake. Errors are as those of Dial.
+	Tunnel(ctx context.Context, d Dialing) (Pipe, error)
 }
 
 // Dialing says what connection is wanted.
 type Dialing struct {
 	Target *Target
 	HTTP1  bool // HTTP/1.1 also where HTTP/2 could be had
+	Probe  bool // it only serves to learn whether the target can be reached
+
+	// Via are the pools that a tunnel came through already, as its client said,
+	// to be told to the proxy so that a tunnel that goes round is recognised.
+	Via string
 
 	// Account is told of every byte that crosses the connection to the proxy,
 	// and says when there may be no more.
@@ -88,6 +97,7 @@ type ProxyState struct {
 	degraded    atomic.Bool
 	failures    atomic.Int32 // in a row
 	connectTime median
+	tunnelTime  median   // the same of tunnels, in which there is no TLS of ours
 	unready     inFlight // connects that have not reached the proxy yet
 
 	// Counters and times; times in Unix nanoseconds, 0 for never.
@@ -229,7 +239,7 @@ func (s *ProxyState) observeCheck(d time.Duration) {
 // Target is the host and port that requests are for, with what belongs to it
 // alone: how its TLS is verified and what is known of its routes.
 type Target struct {
-	// Scheme is "http" or "https", Addr "host:port" in lower case.
+	// Scheme is "http", "https" or [SchemeTunnel], Addr "host:port" in lower case.
 	Scheme, Addr string
 
 	// TLS verifies an https target. It must not be changed.
@@ -240,10 +250,11 @@ type Target struct {
 	asked   atomic.Int64 // when a request last asked for it, in Unix nanoseconds
 	used    atomic.Int64 // when it was made, or a check last asked for it
 	evicted atomic.Bool
-	h2      atomic.Bool  // it was seen to speak HTTP/2
-	doubted atomic.Bool  // some route to it was failing when last looked at
-	lastTry atomic.Int64 // when one was last tried although all routes fail
-	routes  sync.Map     // *ProxyState to *Route
+	h2      atomic.Bool            // it was seen to speak HTTP/2
+	doubted atomic.Bool            // some route to it was failing when last looked at
+	lastTry atomic.Int64           // when one was last tried although all routes fail
+	kin     atomic.Pointer[Target] // whose blocks count here, too
+	routes  sync.Map               // *ProxyState to *Route
 
 	blocking sync.Mutex // one at a time decides whom the target blocks
 }
@@ -252,6 +263,11 @@ type Target struct {
 // in different ways.
 type TargetKey struct {
 	Scheme, Addr, Trust string
+
+	// Guard tells targets apart of which some may be reached without a proxy
+	// only at certain addresses. What it says is between the front and the
+	// [Dialer]; empty is no limit.
+	Guard string
 
 	// Quiet is for what we ask for on our own behalf, such as the delivery of an
 	// alert. It is counted like everything else, but how it ends changes nothing

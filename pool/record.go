@@ -44,7 +44,7 @@ func (s *ProxyState) record(pool, proxy string) (Record, []UsageCell) {
 		Recovery: s.recovery, Relapses: s.relapses, UpSince: s.upSince.UnixNano(), HeldSince: nanos(s.heldSince),
 		Checks: s.checks.Load(), ChecksFailed: s.checksFailed.Load(), CheckFailed: s.checkFailed.Load(), Denied: s.denied.Load(),
 		LastSuccess: s.lastSuccess.Load(), LastTraffic: s.lastTraffic.Load(), LastCheck: s.lastCheck.Load(),
-		ResponseTime: s.responseTime.Load(), ConnectTime: s.connectTime.ns.Load(),
+		ResponseTime: s.responseTime.Load(), ConnectTime: s.connectTime.ns.Load(), TunnelTime: s.tunnelTime.ns.Load(),
 		CheckTimes: s.checkTimes, CheckCount: s.checkCount,
 		Base: s.base, Troubles: s.troubles(),
 	}

@@ -136,6 +136,7 @@ func (s *ProxyState) recover(m *memory, now time.Time) {
 	s.lastCheck.Store(m.LastCheck)
 	s.responseTime.Store(m.ResponseTime)
 	s.connectTime.ns.Store(m.ConnectTime)
+	s.tunnelTime.ns.Store(m.TunnelTime)
 	s.checkTimes, s.checkCount = m.CheckTimes, m.CheckCount
 	s.recalled = make(map[targetName]trouble, len(m.Troubles))
 	for _, t := range m.Troubles {

@@ -184,7 +184,7 @@ func (a *attempt) test(limit time.Duration) bool {
 		return a.conn.Ping(ctx) == nil
 	}
 	wake := make(chan struct{}, 1)
-	c := a.proxy.connect(a.route, a.opts, a.http1, true, wake)
+	c := a.proxy.connect(a.route, a.opts, wanted{http1: a.http1, probe: true}, wake)
 	defer c.leave(wake)
 	timer := time.NewTimer(limit)
 	defer timer.Stop()
@@ -199,7 +199,7 @@ func (a *attempt) test(limit time.Duration) bool {
 // probeTime is how long a probe may take: as long as a hedge waits, or as a
 // connect may take where there is no hedging.
 func (w *watch) probeTime() time.Duration {
-	delay, never := w.a.opts.hedgeDelay(w.a.proxy, w.following())
+	delay, never := w.a.hedgeDelay(w.a.proxy, w.following())
 	if never {
 		return w.a.opts.ConnectTimeout
 	}

@@ -104,7 +104,8 @@ type Error struct {
 	// Status is the one for the client: 502, 504 where the last failure was a
 	// timeout, 503 where no proxy was usable, 499 where the client went away,
 	// 413 where it sent more than the server takes, 431 where its header is
-	// larger than the target takes, 400 where its request cannot be sent.
+	// larger than the target takes, 400 where its request cannot be sent, 403
+	// where the target's address is not allowed.
 	Status int
 
 	// RetryAfter is when to try again; with 503 alone.
@@ -200,6 +201,8 @@ func (x *exchange) asError(err error) *Error {
 		e.Status = http.StatusRequestHeaderFieldsTooLarge
 	case isBadRequest(err):
 		e.Status = http.StatusBadRequest
+	case isForbidden(err):
+		e.Status = http.StatusForbidden
 	case isTimeout(err):
 		e.Status = http.StatusGatewayTimeout
 	}

@@ -1,0 +1,76 @@
+package pool
+
+import "time"
+
+// TunnelEnd says how a tunnel came to its end.
+type TunnelEnd struct {
+	FromClient, FromTarget int64         // payload bytes
+	ClientLast             bool          // the last bytes that moved were the client's
+	Quiet                  time.Duration // since anything moved
+	Cut                    string        // why it was ended from here, in one word; empty where it was not
+	Broke                  string        // how the target's side broke, in one word; empty where it did not
+	TargetFirst            bool          // the target's side was the first to say that it is done
+	ClientBroke            bool
+}
+
+// End closes the tunnel, counts how it ended, and completes its trace. What it
+// ended by is in the trace's Err, which is empty where all was well. It must be
+// called once, when nothing uses the pipe any more.
+func (t *Tunnel) End(e TunnelEnd) {
+	_ = t.conn.Close()
+	t.Trace.Err = e.reason()
+	t.Trace.tally(t.conn)
+	switch {
+	case t.proxy.State.overdrawn() && e.Broke != "":
+		t.Trace.Err = reasonBudget
+	case !e.blamesRoute():
+		if e.FromTarget > 0 {
+			t.proxy.routeSucceeded(t.route)
+		}
+	case !t.silent.Load():
+		t.route.account.fail()
+		t.proxy.blameRoute(t.route, t.start, t.Trace.Err)
+	}
+	t.route.state.touch()
+}
+
+// The ends of tunnels.
+const (
+	reasonTargetClosed = "target_closed" // before it said anything
+)
+
+func (e *TunnelEnd) reason() string {
+	switch {
+	case e.Cut != "":
+		return e.Cut
+	case e.Broke != "":
+		return e.Broke
+	case e.FromTarget == 0 && e.TargetFirst:
+		return reasonTargetClosed
+	case e.unheard():
+		return reasonSilent
+	case e.ClientBroke, e.FromTarget == 0:
+		return reasonClientGone
+	default:
+		return ""
+	}
+}
+
+// unheard reports whether the client gave up waiting for a first answer.
+func (e *TunnelEnd) unheard() bool {
+	return e.FromTarget == 0 && e.FromClient > 0 && e.Quiet >= maxSilence
+}
+
+// blamesRoute reports whether the end was the route's failure: the target's side
+// broke while the client waited or bytes came, or never said anything. A
+// connection that breaks at rest is nobody's failure.
+func (e *TunnelEnd) blamesRoute() bool {
+	switch {
+	case e.Cut != "":
+		return false
+	case e.Broke != "":
+		return e.ClientLast || e.FromTarget == 0 || e.Quiet < maxSilence
+	default:
+		return e.FromTarget == 0 && (e.TargetFirst || e.unheard())
+	}
+}

@@ -1,0 +1,13 @@
+//go:build !linux
+
+package relay
+
+import (
+	"net"
+	"syscall"
+)
+
+// socketOf finds no socket that can be used: everything is read and written.
+func socketOf(net.Conn) syscall.RawConn { return nil }
+
+func (f *flow) pump() (by Side, err error) { return f.src.side, errSaidAll }
