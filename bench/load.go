@@ -164,8 +164,7 @@ func (c *connection) once(request []byte) (int, outcome) {
 	}
 	if c.conn == nil {
 		if err := c.open(deadline); err != nil {
-			var no refusal
-			if errors.As(err, &no) {
+			if no, is := errors.AsType[refusal](err); is {
 				return int(no), refused
 			}
 			return 0, ended(err, cutOff)

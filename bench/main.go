@@ -62,7 +62,7 @@ func run() error {
 	}
 	r := &rig{}
 	only := flag.String("only", strings.Join(names, ","), "the parts to run")
-	modes := flag.String("modes", "", "failover: only proxies that fail in ways whose names contain one of these words")
+	modes := flag.String("modes", "", "failover, tunnels: only proxies that fail in ways whose names contain one of these words")
 	flag.BoolVar(&r.pin, "pin", true, "throughput, books, tunnels: give Caddy one half of the processors and all else the other")
 	serve := flag.String("serve", "", "for the program itself: serve with the certificates in this directory")
 	relay := flag.String("relay", "", "for the program itself: relay CONNECT to this proxy")

@@ -160,22 +160,65 @@ func TestRelayPassesTheEndOn(t *testing.T) {
 	}
 }
 
-// TestBulk moves bytes each way through a relay.
+// counted is a connection of which the bytes are counted that it wrote and read.
+type counted struct {
+	net.Conn
+	wrote, read int64
+}
+
+func (c *counted) Write(p []byte) (int, error) {
+	n, err := c.Conn.Write(p)
+	c.wrote += int64(n)
+	return n, err
+}
+
+func (c *counted) Read(p []byte) (int, error) {
+	n, err := c.Conn.Read(p)
+	c.read += int64(n)
+	return n, err
+}
+
+// TestBulk moves bytes each way, and asks the other end which way they went.
 func TestBulk(t *testing.T) {
 	t.Parallel()
-	_, relay, _, _ := throughRelay(t)
 	for _, upload := range []bool{false, true} {
-		ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
-		samples := (&bulk{proxy: relay, tunnels: 2, upload: upload}).run(ctx)
-		cancel()
-		if len(samples) < 2 {
-			t.Errorf("upload %t: %d chunks went through", upload, len(samples))
-		}
-		for _, s := range samples {
-			if s.outcome != good {
-				t.Fatalf("upload %t: got outcome %d", upload, s.outcome)
+		t.Run(fmt.Sprintf("upload %t", upload), func(t *testing.T) {
+			t.Parallel()
+			ln, err := net.Listen("tcp", "127.0.0.1:0")
+			if err != nil {
+				t.Fatal(err)
 			}
-		}
+			defer ln.Close()
+			ends := make(chan *counted, 1)
+			go func() {
+				conn, err := ln.Accept()
+				if err != nil {
+					return
+				}
+				defer conn.Close()
+				end := &counted{Conn: conn}
+				if _, err := http.ReadRequest(bufio.NewReader(end)); err == nil {
+					serveEnd(end)
+				}
+				ends <- end
+			}()
+			ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+			defer cancel()
+			samples := (&bulk{proxy: ln.Addr().String(), tunnels: 1, upload: upload}).run(ctx)
+			for _, s := range samples {
+				if s.outcome != good {
+					t.Fatalf("got outcome %d", s.outcome)
+				}
+			}
+			end := <-ends
+			moved, other := end.wrote, end.read
+			if upload {
+				moved, other = other, moved
+			}
+			if sum := int64(len(samples)) * chunk; sum == 0 || moved < sum || other > 1<<10 {
+				t.Errorf("%d chunks went one way by %d bytes, the other by %d", len(samples), moved, other)
+			}
+		})
 	}
 }
 

@@ -60,9 +60,10 @@ func TestJudgeTunnels(t *testing.T) {
 		asked, failed, cut int
 		kinds              string
 		longest            time.Duration
+		over249, over250   int
 	}
-	got := counts{v.asked, v.failed, v.cut, v.kinds, v.longest()}
-	want := counts{7, 3, 2, "(1 × 503, 1 cut off, 1 timed out)", 390 * time.Millisecond}
+	got := counts{v.asked, v.failed, v.cut, v.kinds, v.longest(), v.over(249 * time.Millisecond), v.over(250 * time.Millisecond)}
+	want := counts{7, 3, 2, "(1 × 503, 1 cut off, 1 timed out)", 390 * time.Millisecond, 2, 1}
 	if diff := cmp.Diff(want, got, cmp.AllowUnexported(counts{})); diff != "" {
 		t.Errorf("(-want +got)\n%s", diff)
 	}
@@ -93,5 +94,26 @@ func TestPoolWithPrice(t *testing.T) {
 	first, others, _ := strings.Cut(r.poolWithPrice(12, "http://c", "a:1", "b:1", "c:1"), "Proxy-2")
 	if strings.Contains(first, "cost_per_gb") || strings.Count(others, "cost_per_gb 12\n") != 2 {
 		t.Errorf("the first proxy is\n%s\nthe others\n%s", first, others)
+	}
+}
+
+// TestToolConfigs leaves no word in capitals in a configuration.
+func TestToolConfigs(t *testing.T) {
+	t.Parallel()
+	for _, tool := range tools {
+		t.Run(tool.name, func(t *testing.T) {
+			t.Parallel()
+			text := tool.configFor("127.0.0.1:1001", "127.0.0.2:2002")
+			for _, word := range []string{"127.0.0.1", "1001", "127.0.0.2", "2002"} {
+				if !strings.Contains(text, word) {
+					t.Errorf("%s is missing in\n%s", word, text)
+				}
+			}
+			for _, word := range []string{"LISTEN", "HOST", "PORT"} {
+				if strings.Contains(text, word) {
+					t.Errorf("%s is left in\n%s", word, text)
+				}
+			}
+		})
 	}
 }

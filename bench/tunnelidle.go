@@ -30,7 +30,11 @@ func (r *rig) idleTunnels(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	n := min(want, int(files-otherFiles)/tunnelFiles)
+	spare := int(files) - otherFiles
+	n := min(want, spare/tunnelFiles)
+	if n < 1 {
+		return fmt.Errorf("a process may open only %d files", files)
+	}
 	if n < want {
 		fmt.Printf("A process may open no more than %d files here, so that there are %d idle tunnels, not %d.\n\n", files, n, want)
 	}
@@ -44,7 +48,7 @@ func (r *rig) idleTunnels(ctx context.Context) error {
 		return err
 	}
 	defer relay.child.stop()
-	idlers := []idler{{name: bare, addr: relay.Addr, pid: relay.pid(), want: min(n, int(files-otherFiles)/relayFiles)}}
+	idlers := []idler{{name: bare, addr: relay.Addr, pid: relay.pid(), want: min(n, spare/relayFiles)}}
 	if !r.plain {
 		c, err := r.startCaddy(ctx, r.caddy, forwardSite(r.poolOf("https://"+p.Origin+checkPath, p.Proxy)))
 		if err != nil {

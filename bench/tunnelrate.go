@@ -54,10 +54,12 @@ func (r *rig) tunnelRates(ctx context.Context) error {
 		return err
 	}
 	works := tunnelWorks(p, config)
-	rounds := 5
-	t := meter{warmUp: 300 * time.Millisecond, window: 800 * time.Millisecond, ours: []int{os.Getpid(), p.pid()}}
+	// Many short windows rather than few long ones: what they are compared with is
+	// then nearer in time.
+	rounds := 7
+	t := meter{warmUp: 300 * time.Millisecond, window: 500 * time.Millisecond, ours: []int{os.Getpid(), p.pid()}}
 	if r.short {
-		rounds, t.warmUp, t.window = 2, 200*time.Millisecond, 500*time.Millisecond
+		rounds, t.warmUp = 3, 200*time.Millisecond
 	}
 	t.repeats = rounds * len(works) * len(fronts) / 4
 	for round := range rounds {
@@ -83,13 +85,19 @@ func (r *rig) tunnelRates(ctx context.Context) error {
 }
 
 func (w tunnelWork) print(fronts []*front) {
-	t := table{header: []string{w.name, "requests/s", "to straight", "to bare", "p50", "p99", "CPU µs", "CPU to bare", "failed"}}
+	t := table{header: []string{w.name, "requests/s", "to straight", "to bare", "CPU µs", "CPU to bare", "failed", "p50", "p99"}}
 	if w.bulk {
-		t.header[1], t.header[6] = "MiB/s", "CPU ms/GiB"
+		t.header = t.header[:7]
+		t.header[1], t.header[4] = "MiB/s", "CPU ms/GiB"
 	}
 	toStraight, toBare := fronts[0].runs[w.name], fronts[1].runs[w.name]
 	for _, f := range fronts {
 		runs := f.runs[w.name]
+		rate, used := medianOf(runs, perSecond), medianOf(runs, cpu)/1e3
+		if w.bulk {
+			rate *= float64(chunk) / (1 << 20)
+			used *= float64(1<<30) / chunk / 1e3
+		}
 		first, second := ratioOf(runs, toStraight, perSecond), ratioOf(runs, toBare, perSecond)
 		ratios := [2]string{fmt.Sprintf("%.2f", first), fmt.Sprintf("%.2f", second)}
 		if f.name == ourFront {
@@ -98,22 +106,19 @@ func (w tunnelWork) print(fronts []*front) {
 			}
 			ratios[1] = against(ratios[1], second >= w.toBare, fmt.Sprintf("≥ %.2f", w.toBare))
 		}
-		rate, used := medianOf(runs, perSecond), medianOf(runs, cpu)
-		work, workRatio := fmt.Sprintf("%.0f", used/1e3), fmt.Sprintf("%.2f", ratioOf(runs, toBare, cpu))
-		latency := [2]string{ms(time.Duration(medianOf(runs, p50))), ms(time.Duration(medianOf(runs, p99)))}
-		if w.bulk {
-			rate *= float64(chunk) / (1 << 20)
-			work = fmt.Sprintf("%.0f", used*(1<<30)/chunk/1e6)
-			latency = [2]string{"", ""}
-		}
-		if f.pid == 0 {
-			work, workRatio = "", ""
+		work, workRatio := "", ""
+		if f.pid != 0 {
+			work, workRatio = fmt.Sprintf("%.0f", used), fmt.Sprintf("%.2f", ratioOf(runs, toBare, cpu))
 		}
 		failed := 0
 		for _, run := range runs {
 			failed += run.failed
 		}
-		t.add(f.name, fmt.Sprintf("%.0f", rate), ratios[0], ratios[1], latency[0], latency[1], work, workRatio, failed)
+		row := []any{f.name, fmt.Sprintf("%.0f", rate), ratios[0], ratios[1], work, workRatio, failed}
+		if !w.bulk {
+			row = append(row, ms(time.Duration(medianOf(runs, p50))), ms(time.Duration(medianOf(runs, p99))))
+		}
+		t.add(row...)
 	}
 	t.write(os.Stdout)
 }

@@ -67,15 +67,8 @@ func (r *rig) startFronts(ctx context.Context, p *peers) (fronts []*front, err e
 			fronts = append(fronts, &front{name: ourFront, addr: c.front, pid: c.pid(), stop: c.stop})
 		}
 	}
-	for _, t := range tools {
-		f, err := r.startTool(ctx, t, p.Proxy)
-		if err != nil {
-			fmt.Printf("%s is left out: %v.\n\n", t.name, err)
-			continue
-		}
-		fronts = append(fronts, f)
-	}
-	if err = wait(ctx, frontWarm); err != nil {
+	fronts = append(fronts, r.startTools(ctx, p.Proxy)...)
+	if err := wait(ctx, frontWarm); err != nil {
 		return fronts, err
 	}
 	for _, f := range fronts {

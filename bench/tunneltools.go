@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net"
 	"os"
 	"os/exec"
@@ -53,22 +54,44 @@ LogFile "/dev/null"
 `},
 }
 
-// startTool starts it where Caddy runs.
-func (r *rig) startTool(ctx context.Context, t tool, upstream string) (*front, error) {
-	binary, err := exec.LookPath(t.name)
-	if err != nil {
-		return nil, errors.New("it is not installed")
+// configFor puts in what is known when the tool is started.
+func (t tool) configFor(listen, upstream string) string {
+	host, port, _ := net.SplitHostPort(listen)
+	upHost, upPort, _ := net.SplitHostPort(upstream)
+	// The longer words come before those that they contain.
+	return strings.NewReplacer("LISTEN", listen, "UPHOST", upHost, "UPPORT", upPort, "HOST", host, "PORT", port).Replace(t.config)
+}
+
+// startTools starts those that are installed, and says which are not.
+func (r *rig) startTools(ctx context.Context, upstream string) (fronts []*front) {
+	var missing []string
+	for _, t := range tools {
+		binary, err := exec.LookPath(t.name)
+		if err != nil {
+			missing = append(missing, t.name)
+			continue
+		}
+		f, err := r.startTool(ctx, t, binary, upstream)
+		if err != nil {
+			fmt.Printf("%s is left out: %v.\n\n", t.name, err)
+			continue
+		}
+		fronts = append(fronts, f)
 	}
+	if missing != nil {
+		fmt.Printf("Not installed, and left out: %s.\n\n", strings.Join(missing, ", "))
+	}
+	return fronts
+}
+
+// startTool starts it where Caddy runs.
+func (r *rig) startTool(ctx context.Context, t tool, binary, upstream string) (*front, error) {
 	addrs, err := freeAddrs(1)
 	if err != nil {
 		return nil, err
 	}
-	host, port, _ := net.SplitHostPort(addrs[0])
-	upHost, upPort, _ := net.SplitHostPort(upstream)
-	// The longer words come before those that they contain.
-	known := strings.NewReplacer("LISTEN", addrs[0], "UPHOST", upHost, "UPPORT", upPort, "HOST", host, "PORT", port)
 	config := filepath.Join(r.dir, t.name+".conf")
-	if err := os.WriteFile(config, []byte(known.Replace(t.config)), 0o600); err != nil {
+	if err := os.WriteFile(config, []byte(t.configFor(addrs[0], upstream)), 0o600); err != nil {
 		return nil, err
 	}
 	cmd := exec.CommandContext(ctx, binary, append(t.args, config)...)
