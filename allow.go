@@ -94,3 +94,24 @@ func (a allowList) allows(host string, port uint16) bool {
 		host = parent
 	}
 }
+
+// mayName reports whether a host, as a host matcher of Caddy has it, may be one
+// of the list's on some port.
+func (a allowList) mayName(host string) bool {
+	if a.everything || len(a.anyHost) > 0 || strings.ContainsAny(host, "*{") {
+		return true
+	}
+	name, err := comparedHost(host)
+	if err != nil {
+		return false
+	}
+	if a.hosts[name] != nil {
+		return true
+	}
+	for _, name, found := strings.Cut(name, "."); found; _, name, found = strings.Cut(name, ".") {
+		if a.below[name] != nil {
+			return true
+		}
+	}
+	return false
+}

@@ -85,7 +85,7 @@ func (a *App) makeProxy(ctx caddy.Context, l *livePool, config *PoolConfig, c *P
 		Priority:     pool.DefaultPriority(kind, forHTTPS.Scheme == "direct", c.CostPerGB),
 		Identity:     identity(forHTTP, forHTTPS, trusted.id),
 		TwoAddresses: forHTTP != forHTTPS,
-		Dialer:       newDialer(config.Name, hand, trusted.config()),
+		Dialer:       newDialer(config.Name, hand, trusted.config(), &a.registry.errands),
 	}
 	if c.Priority != nil {
 		built.Priority = *c.Priority

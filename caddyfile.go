@@ -216,9 +216,30 @@ func (t *Transport) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	return options.Block(d, "the transport "+moduleName, c.validate)
 }
 
+// UnmarshalCaddyfile reads the network proxy, which takes no block.
+//
+//	network_proxy proxy_pool [<pool>]
+func (n *NetworkProxy) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
+	d.Next() // the network proxy's name
+	if d.NextArg() {
+		n.Pool = d.Val()
+		if err := n.validate(); err != nil {
+			return d.WrapErr(err)
+		}
+	}
+	if err := parse.NoMore(d, "network_proxy "+moduleName); err != nil {
+		return err
+	}
+	if d.NextBlock(d.Nesting()) {
+		return d.Errf("network_proxy %s: expected no block, got %s", moduleName, parse.Quote(d.Val()))
+	}
+	return nil
+}
+
 // Interface guards.
 var (
 	_ caddyfile.Unmarshaler = (*AppConfig)(nil)
 	_ caddyfile.Unmarshaler = (*Handler)(nil)
 	_ caddyfile.Unmarshaler = (*Transport)(nil)
+	_ caddyfile.Unmarshaler = (*NetworkProxy)(nil)
 )

@@ -13,14 +13,16 @@ import (
 type dialer struct {
 	forHTTP, forHTTPS dial.Dialer
 	pool              string // whose proxy it is
+	errands           *errands
 }
 
 // newDialer makes a dialer for a proxy of the pool. proxyTLS is for proxies of the
 // scheme https, nil for the system's roots.
-func newDialer(pool string, hand handout, proxyTLS *tls.Config) *dialer {
+func newDialer(pool string, hand handout, proxyTLS *tls.Config, e *errands) *dialer {
 	forHTTP, forHTTPS := hand.forHTTP, hand.forHTTPS
 	return &dialer{
 		pool:     pool,
+		errands:  e,
 		forHTTP:  dial.Dialer{Proxy: forHTTP, TLS: proxyTLS},
 		forHTTPS: dial.Dialer{Proxy: forHTTPS, TLS: proxyTLS},
 	}
@@ -32,6 +34,9 @@ func (d *dialer) Dial(ctx context.Context, w pool.Dialing) (pool.Conn, error) {
 	conn, err := through.Open(ctx, dial.Target{Scheme: t.Scheme, Addr: t.Addr, TLS: t.TLS, HTTP1Only: w.HTTP1}, w.Ready)
 	if err != nil {
 		return nil, err // and not a typed nil
+	}
+	if conn.AbsoluteForm() {
+		return &errandConn{conn, d}, nil
 	}
 	return conn, nil
 }

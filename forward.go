@@ -47,9 +47,9 @@ func (f *ForwardFront) ServeHTTP(w http.ResponseWriter, r *http.Request, next ca
 	if r.Method == http.MethodConnect {
 		return f.tunnel(w, r, v)
 	}
-	p := &passage{carrier: &f.carrier, writer: w, to: v}
+	p := &passage{carrier: &f.carrier, writer: w, to: v, forwards: true}
 	p.placeholders(r)
-	return p.forwardAs(r, v.rewrite)
+	return p.forwardAs(withVia(r, v.via), v.rewrite)
 }
 
 // isForwarded reports whether a request is for a proxy: CONNECT, or the whole URL
@@ -106,6 +106,7 @@ func (v *visit) read(r *http.Request) (err error) {
 		if r.URL.Opaque != "" {
 			return errNoHost
 		}
+		v.via = v.front.app.registry.errands.of(r.RemoteAddr)
 		v.host, v.port, err = parseAuthority(r.URL.Host, defaultPort)
 		return err
 	}

@@ -15,10 +15,10 @@ func (f *ForwardFront) Provision(ctx caddy.Context) error {
 	if err := f.validate(); err != nil {
 		return err
 	}
-	if err := checkSite(ctx, f.guarded()); err != nil {
+	if err := f.admit(); err != nil {
 		return err
 	}
-	if err := f.admit(); err != nil {
+	if err := checkSite(ctx, f.allow, f.guarded()); err != nil {
 		return err
 	}
 	var err error

@@ -25,6 +25,7 @@ func init() {
 	caddy.RegisterModule(new(Handler))
 	caddy.RegisterModule(new(ForwardFront))
 	caddy.RegisterModule(Transport{})
+	caddy.RegisterModule(NetworkProxy{})
 	caddy.RegisterModule(adminAPI{})
 
 	httpcaddyfile.RegisterGlobalOption("proxy_pool", parseGlobalOption)

@@ -24,6 +24,9 @@ type passage struct {
 	*carrier
 	writer http.ResponseWriter
 	to     targeter
+
+	forwards bool // the client knows that it speaks to a proxy
+
 	proxy  httputil.ReverseProxy
 	start  time.Time
 	trace  pool.Trace
@@ -104,6 +107,9 @@ func (p *passage) log() {
 // error with the URI of the request, and in that may be a bot token. It names
 // what was tried and how that ended, and no address.
 func (p *passage) answerFailure(w http.ResponseWriter, r *http.Request) error {
+	if p.forwards {
+		beProxy(w, r, p.err.Status)
+	}
 	if p.err.RetryAfter > 0 {
 		w.Header().Set("Retry-After", strconv.Itoa(int((p.err.RetryAfter+time.Second-1)/time.Second)))
 	}

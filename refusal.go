@@ -23,13 +23,30 @@ func (n *refusal) answer(w http.ResponseWriter, r *http.Request) {
 	if n.status == http.StatusProxyAuthRequired {
 		w.Header().Set("Proxy-Authenticate", `Basic realm="proxy", charset="UTF-8"`)
 	}
-	endConnection(w, r)
+	beProxy(w, r, n.status)
 	http.Error(w, http.StatusText(n.status)+": "+n.text, n.status)
 }
 
-// endConnection closes the connection of a CONNECT that gets no tunnel.
-func endConnection(w http.ResponseWriter, r *http.Request) {
+// beProxy makes an answer recognisable as the proxy's own, by the error of RFC
+// 9209, so that a proxypool before this one does not take it for the target's. The
+// connection of a CONNECT that gets no tunnel is closed.
+func beProxy(w http.ResponseWriter, r *http.Request, status int) {
+	w.Header().Set("Proxy-Status", "proxypool; error="+proxyError(status))
 	if r.Method == http.MethodConnect && r.ProtoMajor == 1 {
 		w.Header().Set("Connection", "close")
+	}
+}
+
+// proxyError is the type of error (RFC 9209, 2.3) that comes nearest to a status.
+func proxyError(status int) string {
+	switch status {
+	case http.StatusBadRequest, http.StatusForbidden, http.StatusProxyAuthRequired:
+		return "http_request_denied"
+	case http.StatusLoopDetected:
+		return "proxy_loop_detected"
+	case http.StatusGatewayTimeout:
+		return "connection_timeout"
+	default:
+		return "destination_unavailable"
 	}
 }

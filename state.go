@@ -26,6 +26,7 @@ type registry struct {
 	books      *books.Books
 	desk       *alert.Desk
 	tunnels    tunnels
+	errands    errands
 	begun      chan struct{} // closed once the first configuration has started
 	beginOnce  sync.Once
 	pools      map[string]*pool.State

@@ -37,14 +37,13 @@ type tunnel struct {
 // leaves it to itself. On HTTP/1.1 the connection is taken from the server, so
 // that nothing of the request stays in memory; on others it cannot be.
 func (f *ForwardFront) tunnel(w http.ResponseWriter, r *http.Request, v *visit) error {
-	p := &passage{carrier: &f.carrier, writer: w, start: time.Now()}
+	p := &passage{carrier: &f.carrier, writer: w, forwards: true, start: time.Now()}
 	p.placeholders(r)
 	f.app.begin(r.Context())
 	opened, err := f.forward.Tunnel(r.Context(), v.tunnelTarget(), v.via.String(), &p.trace)
 	if err != nil {
 		p.failed(w, r, err)
 		p.record(r)
-		endConnection(w, r)
 		return p.answerFailure(w, r)
 	}
 	t := &tunnel{
@@ -101,7 +100,9 @@ func (t *tunnel) finish(end relay.End) {
 	e := pool.TunnelEnd{
 		FromClient: a.FromClient, FromTarget: a.FromTarget, ClientLast: a.ClientLast,
 		Quiet:       time.Since(a.LastMove),
-		TargetFirst: end.First == relay.Target, ClientBroke: end.By == relay.Client,
+		ClientFirst: end.First == relay.Client, TargetFirst: end.First == relay.Target,
+		// One that was done need not wait for the target's farewell.
+		ClientBroke: end.By == relay.Client && end.First != relay.Client,
 	}
 	var reason cut
 	switch {

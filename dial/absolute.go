@@ -101,7 +101,7 @@ func (c *HTTPConn) ProxyMade(resp *http.Response) bool {
 	}
 	switch resp.StatusCode {
 	case http.StatusProxyAuthRequired, http.StatusPaymentRequired, http.StatusForbidden, http.StatusTooManyRequests,
-		http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout:
+		http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout, http.StatusLoopDetected:
 		return resp.Header.Get(headerProxyAuthenticate) != "" || resp.Header.Get(headerSquidError) != "" ||
 			hasProxyError(resp.Header[headerProxyStatus])
 	default:

@@ -2,6 +2,7 @@ package dial
 
 import (
 	"context"
+	"net"
 	"net/http"
 	"time"
 )
@@ -15,7 +16,6 @@ type HTTPConn struct {
 
 	absoluteForm bool
 	proxyAuth    string // sent with requests in absolute-form alone
-
 }
 
 // httpProto is one version of HTTP on a connection.
@@ -65,6 +65,9 @@ func (c *HTTPConn) InFlight() int { return c.proto.inFlight() }
 
 // Ping asks the target whether it is still there; on HTTP/2 alone.
 func (c *HTTPConn) Ping(ctx context.Context) error { return c.proto.ping(ctx) }
+
+// LocalAddr is our end of the TCP connection.
+func (c *HTTPConn) LocalAddr() net.Addr { return c.conn.LocalAddr() }
 
 // Bytes is how many bytes crossed the TCP connection so far.
 func (c *HTTPConn) Bytes() (in, out int64) { return c.conn.Bytes() }

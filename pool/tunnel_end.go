@@ -9,8 +9,9 @@ type TunnelEnd struct {
 	Quiet                  time.Duration // since anything moved
 	Cut                    string        // why it was ended from here, in one word; empty where it was not
 	Broke                  string        // how the target's side broke, in one word; empty where it did not
-	TargetFirst            bool          // the target's side was the first to say that it is done
-	ClientBroke            bool
+	ClientFirst            bool          // the client was the first to say that it is done
+	TargetFirst            bool          // the target's side was
+	ClientBroke            bool          // the client's side broke
 }
 
 // End closes the tunnel, counts how it ended, and completes its trace. What it
@@ -49,7 +50,7 @@ func (e *TunnelEnd) reason() string {
 		return reasonTargetClosed
 	case e.unheard():
 		return reasonSilent
-	case e.ClientBroke, e.FromTarget == 0:
+	case e.FromTarget == 0, e.ClientBroke && !e.ClientLast:
 		return reasonClientGone
 	default:
 		return ""
@@ -63,13 +64,14 @@ func (e *TunnelEnd) unheard() bool {
 
 // blamesRoute reports whether the end was the route's failure: the target's side
 // broke while the client waited or bytes came, or never said anything. A
-// connection that breaks at rest is nobody's failure.
+// connection that breaks at rest, or when the client has said its farewell, is
+// nobody's failure.
 func (e *TunnelEnd) blamesRoute() bool {
 	switch {
 	case e.Cut != "":
 		return false
 	case e.Broke != "":
-		return e.ClientLast || e.FromTarget == 0 || e.Quiet < maxSilence
+		return e.FromTarget == 0 || !e.ClientFirst && (e.ClientLast || e.Quiet < maxSilence)
 	default:
 		return e.FromTarget == 0 && (e.TargetFirst || e.unheard())
 	}
