@@ -65,7 +65,7 @@ func run() error {
 	modes := flag.String("modes", "", "failover, tunnels: only proxies that fail in ways whose names contain one of these words")
 	flag.BoolVar(&r.pin, "pin", true, "throughput, books, tunnels: give Caddy one half of the processors and all else the other")
 	serve := flag.String("serve", "", "for the program itself: serve with the certificates in this directory")
-	relay := flag.String("relay", "", "for the program itself: relay CONNECT to this proxy")
+	upstream := flag.String("relay", "", "for the program itself: relay CONNECT to this proxy")
 	flag.StringVar(&r.caddy, "caddy", ".build/caddy", "Caddy with this module")
 	flag.BoolVar(&r.short, "short", false, "fewer and shorter rounds: a look, not a measurement")
 	flag.BoolVar(&r.plain, "plain", false, "Caddy without the module in place of the module: shows what the rig sees where nothing fails over")
@@ -73,8 +73,8 @@ func run() error {
 	if *serve != "" {
 		return servePeers(*serve)
 	}
-	if *relay != "" {
-		return serveRelay(*relay)
+	if *upstream != "" {
+		return serveRelay(*upstream)
 	}
 	r.modes = strings.FieldsFunc(*modes, func(c rune) bool { return c == ',' })
 	chosen := strings.Split(*only, ",")

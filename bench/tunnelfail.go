@@ -93,12 +93,12 @@ func (r *rig) failTunnels(ctx context.Context, f tunnelFailure) ([]any, error) {
 		return nil, err
 	}
 	defer s.stop()
-	healthy, after := healthyFor, 4*time.Second
+	healthy, after := healthyFor, 6*time.Second
 	if f.mode.freezes() {
 		after = 18 * time.Second // it takes connect timeouts to find it down
 	}
 	if r.short {
-		healthy, after = time.Second, after/4
+		healthy, after = time.Second, after/6
 	}
 	l, err := r.tunnelLoad(s)
 	if err != nil {

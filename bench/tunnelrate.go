@@ -58,10 +58,10 @@ func (r *rig) tunnelRates(ctx context.Context) error {
 	// then nearer in time.
 	rounds := 7
 	t := meter{warmUp: 300 * time.Millisecond, window: 500 * time.Millisecond, ours: []int{os.Getpid(), p.pid()}}
-	if r.short {
-		rounds, t.warmUp = 3, 200*time.Millisecond
-	}
 	t.repeats = rounds * len(works) * len(fronts) / 4
+	if r.short {
+		rounds, t.warmUp, t.window, t.repeats = 3, 200*time.Millisecond, 400*time.Millisecond, 0
+	}
 	for round := range rounds {
 		progress("tunnels: round %d of %d", round+1, rounds)
 		for _, w := range works {

@@ -42,11 +42,13 @@ type front struct {
 
 // What the fronts are called in the tables.
 const (
-	straight  = "straight to the upstream proxy"
-	bare      = "bare Go relay"
-	ourFront  = "proxy_pool_forward"
-	frontWarm = 2 * time.Second // until what a front does at its start is done
+	straight = "straight to the upstream proxy"
+	bare     = "bare Go relay"
+	ourFront = "proxy_pool_forward"
 )
+
+// frontWarm is until what a front does at its start, such as a first check, is done.
+const frontWarm = 2 * time.Second
 
 // startFronts starts all that can be measured, and says which cannot. The first
 // two are what the others are compared with.
