@@ -39,7 +39,7 @@ xcaddy: $(TOOLS)/xcaddy ## Build Caddy with this module as users do, with xcaddy
 	$(TOOLS)/xcaddy build "$$(go list -m -f '{{.Version}}' github.com/caddyserver/caddy/v2)" \
 		--with $(MODULE)@v0.0.0=. --output $(BUILD)/caddy-xcaddy
 	@$(BUILD)/caddy-xcaddy list-modules > $(BUILD)/xcaddy-modules
-	@for id in proxy_pool http.handlers.proxy_pool; do \
+	@for id in proxy_pool http.handlers.proxy_pool http.handlers.proxy_pool_forward; do \
 		grep -qxF "$$id" $(BUILD)/xcaddy-modules || { echo "the build lacks the module $$id" >&2; exit 1; }; \
 	done; echo "the build has the modules of $(MODULE):"; grep -F proxy_pool $(BUILD)/xcaddy-modules
 

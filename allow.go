@@ -40,7 +40,7 @@ func newAllowList(words []string) (allowList, error) {
 // add adds one word.
 func (a *allowList) add(word string) error {
 	if strings.ContainsAny(word, "/@") {
-		return errors.New("without a scheme, a user part and a path")
+		return errors.New("it stands without scheme, user part and path")
 	}
 	if word == "*" {
 		a.everything = true

@@ -68,6 +68,8 @@ func TestLogin(t *testing.T) {
 		{"wrong for a hash", basic("bot:hashed"), "", time.Second},
 		{"the hash itself", basic("bot:$2a$04$"), "", time.Second},
 		{"unknown user", basic("nobody:plain:secret"), "", time.Second},
+		{"unknown user, known hash", basic("nobody:slow secret"), "", time.Second},
+		{"plain user, known hash", basic("app:slow secret"), "", time.Second},
 		{"user in capitals", basic("APP:plain:secret"), "", time.Second},
 		{"empty user", basic(":plain:secret"), "", time.Second},
 		{"NUL", basic("app\x00:plain:secret"), "", time.Second},

@@ -30,7 +30,9 @@ func init() {
 
 	httpcaddyfile.RegisterGlobalOption("proxy_pool", parseGlobalOption)
 	httpcaddyfile.RegisterHandlerDirective("proxy_pool", parseHandlerDirective)
-	httpcaddyfile.RegisterDirectiveOrder("proxy_pool", httpcaddyfile.Before, "reverse_proxy")
 	httpcaddyfile.RegisterHandlerDirective(forwardDirective, parseForwardDirective)
+
+	// The forward front comes first: what is not for a proxy it hands on.
 	httpcaddyfile.RegisterDirectiveOrder(forwardDirective, httpcaddyfile.Before, "reverse_proxy")
+	httpcaddyfile.RegisterDirectiveOrder("proxy_pool", httpcaddyfile.Before, "reverse_proxy")
 }

@@ -21,6 +21,10 @@ func (noDialer) Dial(context.Context, pool.Dialing) (pool.Conn, error) {
 	return nil, errors.New("no")
 }
 
+func (noDialer) Tunnel(context.Context, pool.Dialing) (pool.Pipe, error) {
+	return nil, errors.New("nobody is there")
+}
+
 // realTrace is that of a request that failed on its only proxy.
 func realTrace(t *testing.T) pool.Trace {
 	t.Helper()

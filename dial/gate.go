@@ -34,7 +34,7 @@ var errOthersFailed = errors.New("the address that is allowed could not be reach
 // longer a forbidden one, but one that failed.
 func (g *gate) cause(err error) error {
 	if forbidden := (*Error)(nil); g.passed.Load() && errors.As(err, &forbidden) {
-		return fmt.Errorf("%w (%v)", errOthersFailed, forbidden)
+		return fmt.Errorf("%w (%s)", errOthersFailed, forbidden.Error())
 	}
 	return err
 }

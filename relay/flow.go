@@ -6,6 +6,7 @@ import (
 	"io"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"time"
 )
 
@@ -37,6 +38,7 @@ func (f *flow) run() {
 		return
 	}
 	f.relay.ended(f.src.side)
+	f.dst.told.Store(true)
 	err = f.dst.stream.CloseWrite()
 	switch {
 	case err == nil:
@@ -62,10 +64,13 @@ func (f *flow) carry() (by Side, err error) {
 	if err == nil {
 		by, err = f.pump()
 	}
-	if errors.Is(err, errSaidAll) {
-		return Nobody, nil
+	if !errors.Is(err, errSaidAll) {
+		return by, err
 	}
-	return by, err
+	if f.src.bare.Load() && !f.src.told.Load() && wasReset(f.src.socket) {
+		return f.src.side, fmt.Errorf("reading from %s: %w", f.src.side, syscall.ECONNRESET)
+	}
+	return Nobody, nil
 }
 
 // errSaidAll is the end of what src has to say.
@@ -95,7 +100,7 @@ func (f *flow) copy() (by Side, err error) {
 				return f.dst.side, err
 			}
 		}
-		if readErr == io.EOF {
+		if readErr == io.EOF { //nolint:errorlint // one that somebody wrapped is not the end
 			return f.src.side, errSaidAll
 		}
 		if readErr != nil {

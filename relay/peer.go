@@ -16,6 +16,7 @@ type peer struct {
 	socket syscall.RawConn          // nil where the stream has none that can be used
 	barely interface{ Bare() bool } // nil where the stream is its socket
 	bare   atomic.Bool              // the bytes of the stream are those of socket
+	told   atomic.Bool              // that nothing more will be written
 	meter  interface {              // nil where nobody counts what goes past the stream
 		Count(in, out int) error
 	}

@@ -7,14 +7,15 @@ import (
 )
 
 const (
-	// pipeSize is what one splice can move.
-	pipeSize = 256 << 10
+	// pipeSize is what one splice can move, and about how late a meter can be.
+	pipeSize = 1 << 20
 	// maxPipes bounds the pipes, and with them the memory of the system that
-	// slow readers can tie up. It also keeps below what Linux allows a user
-	// without privileges: 64 MiB, after which pipes get tiny.
-	maxPipes = 192
+	// slow readers can tie up; who gets none reads and writes. It keeps below
+	// the 64 MiB that Linux allows a user without privileges, above which pipes
+	// get tiny.
+	maxPipes = 48
 	// idlePipes bounds those that are kept while nobody needs them.
-	idlePipes = 32
+	idlePipes = 16
 )
 
 // pipe is where a chunk is between two splices.

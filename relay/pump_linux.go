@@ -25,6 +25,19 @@ func socketOf(conn net.Conn) syscall.RawConn {
 	return raw
 }
 
+// wasReset reports whether a TCP connection that seems to have ended was reset.
+// The system tells of a reset once: when a write was told, a read sees an end.
+// It must not be asked once nothing more is written: a connection that both
+// sides have ended looks the same.
+func wasReset(c syscall.RawConn) (reset bool) {
+	const closed = 7 // TCP_CLOSE
+	_ = c.Control(func(fd uintptr) {
+		info, err := unix.GetsockoptTCPInfo(int(fd), unix.IPPROTO_TCP, unix.TCP_INFO)
+		reset = err == nil && info.State == closed
+	})
+	return reset
+}
+
 // pump moves bytes between two sockets, a chunk at a time: what one read
 // brings, or what one splice does while the reads bring whole buffers. It holds
 // a buffer or a pipe only from a chunk's first byte to its last.
@@ -115,8 +128,11 @@ func (p *pump) fillPipe(fd int) bool {
 		return false
 	case errors.Is(err, unix.EINVAL), errors.Is(err, unix.ENOSYS):
 		p.noSplice = true
+	case err != nil:
+		p.err = err
+		return true
 	}
-	// A read knows best what the matter is, or whether this is the end.
+	// The end, too, is what a read knows best.
 	return p.fillBuffer(fd)
 }
 
@@ -189,7 +205,7 @@ func splice(from, to, n int) (int, error) {
 func again(call func() (int, error)) (int, error) {
 	for {
 		n, err := call()
-		if err != unix.EINTR {
+		if !errors.Is(err, unix.EINTR) {
 			return n, err
 		}
 	}

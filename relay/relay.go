@@ -167,11 +167,12 @@ func (r *Relay) Activity() Activity {
 	}
 }
 
-// ended notes that a side said that it has nothing more to send.
+// ended notes that a side said that it has nothing more to send. What is seen
+// after the tunnel was broken is a consequence of that.
 func (r *Relay) ended(side Side) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.end.First == Nobody {
+	if r.end.First == Nobody && r.end.By == Nobody {
 		r.end.First = side
 	}
 }

@@ -22,9 +22,10 @@ func exchange(t testing.TB, r *rig, up, down []byte, most int) (atOrigin, atClie
 	}
 	go send(r.client, up)
 	go send(r.origin, down)
+	arrived := make(chan []byte, 1)
 	go func() {
-		var err error
-		atOrigin, err = io.ReadAll(r.origin)
+		got, err := io.ReadAll(r.origin)
+		arrived <- got
 		failed <- err
 	}()
 	atClient, err := io.ReadAll(r.client)
@@ -34,7 +35,7 @@ func exchange(t testing.TB, r *rig, up, down []byte, most int) (atOrigin, atClie
 	if err != nil {
 		t.Fatal(err)
 	}
-	return atOrigin, atClient
+	return <-arrived, atClient
 }
 
 // checkExchange sends both ways, and looks that everything arrived and was counted.

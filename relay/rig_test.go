@@ -64,14 +64,14 @@ var serverTLS = sync.OnceValue(func() *tls.Config {
 func securePair(tb testing.TB) (near, far *tls.Conn) {
 	tb.Helper()
 	a, b := pair(tb)
-	near = tls.Server(a, &tls.Config{Certificates: serverTLS().Certificates})
+	server := tls.Server(a, &tls.Config{Certificates: serverTLS().Certificates})
 	far = tls.Client(b, &tls.Config{InsecureSkipVerify: true})
 	shaken := make(chan error, 1)
-	go func() { shaken <- near.Handshake() }()
+	go func() { shaken <- server.Handshake() }()
 	if err := errors.Join(far.Handshake(), <-shaken); err != nil {
 		tb.Fatal(err)
 	}
-	return near, far
+	return server, far
 }
 
 var errSpent = errors.New("budget is spent")
@@ -82,7 +82,7 @@ type upstream struct {
 	*net.TCPConn
 	prefix  []byte // read early
 	in, out atomic.Int64
-	limit   int64 // 0: none
+	limit   atomic.Int64 // 0: none
 }
 
 func (u *upstream) Read(p []byte) (int, error) {
@@ -104,15 +104,24 @@ func (u *upstream) NetConn() net.Conn { return u.TCPConn }
 func (u *upstream) Bare() bool        { return len(u.prefix) == 0 }
 
 func (u *upstream) Count(in, out int) error {
-	if n := u.in.Add(int64(in)) + u.out.Add(int64(out)); u.limit > 0 && n >= u.limit {
+	n, limit := u.in.Add(int64(in))+u.out.Add(int64(out)), u.limit.Load()
+	if limit > 0 && n >= limit {
 		u.TCPConn.Close()
 		return errSpent
 	}
 	return nil
 }
 
-// opaque hides what a stream is.
-type opaque struct{ Stream }
+// opaque hides what a stream is, which can be aborted.
+type opaque struct {
+	Stream
+	tcp *net.TCPConn
+}
+
+func (o opaque) Abort() {
+	o.tcp.SetLinger(0)
+	o.tcp.Close()
+}
 
 // far is who talks through the tunnel.
 type far interface {
@@ -169,7 +178,7 @@ var paths = []struct {
 	}},
 	{"opaque client", func(tb testing.TB) *rig {
 		near, client := pair(tb)
-		return rigOn(tb, opaque{near}, client, nil)
+		return rigOn(tb, opaque{near, near}, client, nil)
 	}},
 	{"tls proxy", func(tb testing.TB) *rig {
 		near, client := pair(tb)
@@ -177,6 +186,9 @@ var paths = []struct {
 		return &rig{Relay: New(near, target), client: client, origin: server}
 	}},
 }
+
+// bare are the paths on which the bytes are those of sockets.
+var bare = []string{"tcp", "unix client", "prefix"}
 
 func rigOn(tb testing.TB, near Stream, client far, prefix []byte) *rig {
 	target, origin := pair(tb)

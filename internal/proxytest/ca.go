@@ -21,7 +21,8 @@ import (
 )
 
 // authority is the process's own CA, with one certificate for all its servers:
-// for loopback and for every name under ".test".
+// for loopback, for every name under ".test" and, as OpenSSL takes no wildcard
+// there, for those under ".example.test".
 type authority struct {
 	ca   *x509.Certificate
 	leaf tls.Certificate
@@ -55,7 +56,7 @@ func newAuthority() (*authority, error) {
 		SerialNumber: big.NewInt(2), Subject: pkix.Name{CommonName: "proxytest"},
 		NotBefore: template.NotBefore, NotAfter: template.NotAfter,
 		KeyUsage: x509.KeyUsageDigitalSignature, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
-		DNSNames:    []string{"localhost", "*.test"},
+		DNSNames:    []string{"localhost", "*.test", "*.example.test"},
 		IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1), net.IPv6loopback},
 	}
 	der, err = x509.CreateCertificate(rand.Reader, &leaf, ca, &key.PublicKey, caKey)

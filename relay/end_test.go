@@ -1,0 +1,110 @@
+package relay
+
+import (
+	"errors"
+	"io"
+	"net"
+	"testing"
+	"time"
+)
+
+// stub is a stream that is no connection.
+type stub struct {
+	net.Conn
+	closeWrite error
+	closed     chan string
+}
+
+func newStub(closeWrite error) (near *stub, far net.Conn) {
+	a, b := net.Pipe()
+	return &stub{Conn: a, closeWrite: closeWrite, closed: make(chan string, 10)}, b
+}
+
+func (s *stub) CloseWrite() error { return s.closeWrite }
+func (s *stub) Abort()            { s.closed <- "abort"; s.Conn.Close() }
+func (s *stub) Close() error      { s.closed <- "close"; return s.Conn.Close() }
+
+// TestCloseWriteFails: a tunnel of which one direction cannot be closed ends.
+func TestCloseWriteFails(t *testing.T) {
+	broken := errors.New("broken")
+	tests := []struct {
+		name           string
+		says           Side // who has said all
+		err            error
+		by             Side
+		client, target string // how they were closed
+	}{
+		{"client cannot be told", Target, errors.ErrUnsupported, Nobody, "close", "close"},
+		{"client cannot be reached", Target, broken, Client, "abort", "abort"},
+		{"target cannot be told", Client, errors.ErrUnsupported, Target, "abort", "abort"},
+		{"target cannot be reached", Client, broken, Target, "abort", "abort"},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			client, farClient := newStub(test.err)
+			target, farTarget := newStub(test.err)
+			defer farClient.Close()
+			defer farTarget.Close()
+			if test.says == Client {
+				farClient.Close()
+			} else {
+				farTarget.Close()
+			}
+			end := New(client, target).Run(nil)
+			if end.First != test.says || end.By != test.by {
+				t.Errorf("ended with %+v, want first %s, by %s", end, test.says, test.by)
+			}
+			if test.by != Nobody && !errors.Is(end.Err, test.err) {
+				t.Errorf("the error is %v, want %v", end.Err, test.err)
+			}
+			if c, o := <-client.closed, <-target.closed; c != test.client || o != test.target {
+				t.Errorf("client %s, target %s, want %s and %s", c, o, test.client, test.target)
+			}
+		})
+	}
+}
+
+// TestTailAfterBreak: a target that has said all and then breaks takes nothing
+// from the client of what it had sent.
+func TestTailAfterBreak(t *testing.T) {
+	near, client := newStub(nil)
+	target, origin := pair(t)
+	r := New(near, target)
+	ended := make(chan End, 1)
+	go func() { ended <- r.Run(nil) }()
+	origin.Write([]byte("all of it"))
+	origin.CloseWrite()
+	if _, err := io.ReadFull(client, make([]byte, 9)); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "the client was told", r.down.complete.Load)
+	origin.SetLinger(0)
+	origin.Close()
+	client.Write([]byte("more"))
+	if end := <-ended; end.First != Target || end.By != Target {
+		t.Errorf("ended with %+v, want by the target after its end", end)
+	}
+	if how := <-near.closed; how != "close" {
+		t.Errorf("%s, want close", how)
+	}
+}
+
+// TestDeafTLSClient: a client that does not read does not keep the tunnel from
+// ending, though TLS would take its leave.
+func TestDeafTLSClient(t *testing.T) {
+	near, _ := securePair(t)
+	near.NetConn().(*net.TCPConn).SetWriteBuffer(4 << 10)
+	near.SetWriteDeadline(time.Now().Add(200 * time.Millisecond))
+	for chunk := make([]byte, 64<<10); ; {
+		if _, err := near.NetConn().Write(chunk); err != nil {
+			break
+		}
+	}
+	p := new(peer)
+	p.init(Client, near)
+	began := time.Now()
+	p.close(true)
+	if took := time.Since(began); took > 2*time.Second {
+		t.Errorf("closing took %v", took)
+	}
+}
