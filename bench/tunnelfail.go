@@ -193,5 +193,5 @@ func (r *rig) tunnelComeback(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	return s.comeBack(ctx, l, 8*time.Second)
+	return s.comeBack(ctx, l, 7*time.Second)
 }

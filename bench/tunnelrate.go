@@ -60,7 +60,7 @@ func (r *rig) tunnelRates(ctx context.Context) error {
 	t := meter{warmUp: 300 * time.Millisecond, window: 500 * time.Millisecond, ours: []int{os.Getpid(), p.pid()}}
 	t.repeats = rounds * len(works) * len(fronts) / 4
 	if r.short {
-		rounds, t.warmUp, t.window, t.repeats = 3, 200*time.Millisecond, 400*time.Millisecond, 0
+		rounds, t.warmUp, t.window, t.repeats = 3, 150*time.Millisecond, 300*time.Millisecond, 0
 	}
 	for round := range rounds {
 		progress("tunnels: round %d of %d", round+1, rounds)
