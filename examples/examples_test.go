@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -74,6 +75,36 @@ func TestReadmes(t *testing.T) {
 			}
 			if err := caddy.Validate(configAway(t, adapted)); err != nil {
 				t.Error(err)
+			}
+		})
+	}
+}
+
+// TestSites validates the sites in the documentation, each with a pool beside it.
+func TestSites(t *testing.T) {
+	for _, name := range []string{"APP_PROXY_PASSWORD", "APP_PROXY_PASSWORD_HASH", "VPS_PASS_HASH"} {
+		t.Setenv(name, "secret")
+	}
+	const app = "{\n\tproxy_pool {\n\t\tpool main {\n\t\t\tproxy Own direct\n\t\t}\n\t}\n}\n\n"
+	for path, least := range map[string]int{"../README.md": 2, "../README.fa.md": 2, "../docs/forward-front.md": 1} {
+		t.Run(filepath.Base(path), func(t *testing.T) {
+			text, err := os.ReadFile(path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			sites := regexp.MustCompile("(?s)```caddyfile\n(:.*?)```").FindAllStringSubmatch(string(text), -1)
+			if len(sites) < least {
+				t.Fatalf("found %d sites, want at least %d", len(sites), least)
+			}
+			for _, site := range sites {
+				adapted, _, err := caddyconfig.GetAdapter("caddyfile").Adapt([]byte(app+site[1]), nil)
+				if err != nil {
+					t.Errorf("%v in\n%s", err, site[1])
+					continue
+				}
+				if err := caddy.Validate(configAway(t, adapted)); err != nil {
+					t.Errorf("%v in\n%s", err, site[1])
+				}
 			}
 		})
 	}
