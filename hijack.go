@@ -28,10 +28,10 @@ func (t *tunnel) takeOver(w http.ResponseWriter) error {
 		return caddyhttp.Error(http.StatusInternalServerError, err)
 	}
 	noteStatus(w, http.StatusOK)
+	t.between(clientStream(conn)) // before the client knows of it
 	_ = conn.SetWriteDeadline(time.Now().Add(answerWithin))
 	_, err = io.WriteString(conn, established)
 	_ = conn.SetWriteDeadline(time.Time{})
-	t.between(clientStream(conn))
 	if err != nil {
 		t.relay.Cut(err)
 	}

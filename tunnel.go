@@ -85,17 +85,17 @@ type cut string
 
 func (c cut) Error() string { return string(c) }
 
-// between makes the relay between the client and the target.
+// between makes the relay between the client and the target, and lists the
+// tunnel. From then on it must be run.
 func (t *tunnel) between(client relay.Stream) {
 	t.relay = relay.New(client, t.Pipe.(*dial.Conn))
 	t.relay.OnAnswer(t.Answered)
+	t.front.app.registry.tunnels.begin(t)
 }
 
 // run carries what is said in the tunnel until its end.
 func (t *tunnel) run(early []byte) {
-	all := &t.front.app.registry.tunnels
-	all.begin(t)
-	defer all.end(t)
+	defer t.front.app.registry.tunnels.end(t)
 	t.finish(t.relay.Run(early))
 }
 

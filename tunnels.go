@@ -26,15 +26,17 @@ type tunnels struct {
 	looking  sync.WaitGroup
 	ended    chan struct{} // made when looking begins
 
-	mu     sync.Mutex // guards what follows
-	open   map[*tunnel]struct{}
-	closed bool // there are to be no new ones
+	mu      sync.Mutex // guards what follows
+	open    map[*tunnel]struct{}
+	closed  bool // there are to be no new ones
+	current *App // the configuration that tunnels were last reviewed for
 }
 
 // begin lists a tunnel; one that comes too late is cut.
 func (ts *tunnels) begin(t *tunnel) {
 	ts.mu.Lock()
 	defer ts.mu.Unlock()
+	t.review(ts.current) // it may have been on its way through a reload
 	if ts.closed {
 		t.relay.Cut(errStopped)
 		return
@@ -119,16 +121,20 @@ func (t *tunnel) look(now time.Time) {
 // allow, and gives the others the time that they were promised.
 func (ts *tunnels) review(a *App) {
 	ts.mu.Lock()
-	ts.closed = false
+	ts.closed, ts.current = false, a
 	ts.mu.Unlock()
 	for _, t := range ts.list() {
-		switch grace := t.front.TunnelGrace; {
-		case t.front.app == a:
-		case !t.stays(a.fronts):
-			t.relay.Cut(errDisallowed)
-		case grace != nil && t.deadline.Load() == 0:
-			t.endBy(time.Now().Add(time.Duration(*grace)))
-		}
+		t.review(a)
+	}
+}
+
+func (t *tunnel) review(a *App) {
+	switch grace := t.front.TunnelGrace; {
+	case a == nil, t.front.app == a:
+	case !t.stays(a.fronts):
+		t.relay.Cut(errDisallowed)
+	case grace != nil && t.deadline.Load() == 0:
+		t.endBy(time.Now().Add(time.Duration(*grace)))
 	}
 }
 
