@@ -40,7 +40,7 @@ func (q *quickstart) runCaddys(ctx context.Context) error {
 	}()
 	err := <-ended
 	stop()
-	<-ended
+	_ = <-ended // of the other one, because it was stopped
 	if ctx.Err() != nil {
 		fmt.Println("ended")
 		return nil
