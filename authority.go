@@ -6,6 +6,9 @@ import (
 	"net/netip"
 	"strconv"
 	"strings"
+	"unicode/utf8"
+
+	"golang.org/x/net/idna"
 
 	parse "github.com/caddy-proxypool/proxypool/caddyfile"
 )
@@ -86,12 +89,9 @@ func comparedHost(s string) (string, error) {
 	if strings.Contains(s, ":") {
 		return "", errors.New("expected one port; an IPv6 address stands in brackets")
 	}
-	name, err := hostName(s)
+	name, err := comparedName(s)
 	if err != nil {
 		return "", err
-	}
-	if strings.HasSuffix(name, ".") || strings.Contains(name, "..") {
-		return "", errors.New("expected a host name without empty parts")
 	}
 	if ip, err := netip.ParseAddr(name); err == nil {
 		return ip.String(), nil
@@ -100,6 +100,27 @@ func comparedHost(s string) (string, error) {
 	// others, so that what is compared would not be what is reached.
 	if endsInNumber(name) {
 		return "", errors.New("expected a host name or an IP address of four numbers")
+	}
+	return name, nil
+}
+
+// comparedName is a name as hosts are compared. What [hostName] lets pass
+// because it is used, such as "_", must be ASCII here: in other letters there
+// is more than one way to lower case.
+func comparedName(s string) (string, error) {
+	if strings.ContainsFunc(s, func(r rune) bool { return r >= utf8.RuneSelf }) {
+		ascii, err := idna.Lookup.ToASCII(s)
+		if err != nil {
+			return "", errors.New("expected a host name")
+		}
+		s = ascii
+	}
+	name, err := hostName(s)
+	if err != nil {
+		return "", err
+	}
+	if strings.HasSuffix(name, ".") || strings.Contains(name, "..") {
+		return "", errors.New("expected a host name without empty parts")
 	}
 	return name, nil
 }

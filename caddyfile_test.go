@@ -58,6 +58,10 @@ func loadParts(t *testing.T, tree any) (found int) {
 			delete(node, "handler")
 			load(t, node, new(HandlerConfig))
 			return 1
+		case node["handler"] == forwardDirective:
+			delete(node, "handler")
+			load(t, node, new(FrontConfig))
+			return 1
 		case node["protocol"] == moduleName:
 			delete(node, "protocol")
 			load(t, node, new(Transport))
@@ -130,6 +134,12 @@ func FuzzCaddyfile(f *testing.F) {
 	f.Add("proxy_pool {\nalerts {\nwebhook ftp://USER@h/x\n}\n}")
 	f.Add("proxy_pool {\nstorage sqlite USER@x USER@\n}")
 	f.Add("proxy_pool {\npool {\nproxy A direct {\nbudget 5GB USER@x USER@\ntraffic_alert USER@\n}\n}\n}")
+	f.Add("proxy_pool_forward USER@ {\nallow *\n}")
+	f.Add("proxy_pool_forward {\nallow USER@host https://USER@host/\n}")
+	f.Add("proxy_pool_forward {\nbasic_auth USER@ x y\n}")
+	f.Add("proxy_pool_forward {\nbasic_auth USER@ USER@\nclients USER@\n}")
+	f.Add("proxy_pool_forward {\nallow *\nbasic_auth app USER@\nbasic_auth app USER@\n}")
+	f.Add("proxy_pool_forward {\nallow_private USER@\nopen_to_everyone USER@\n}")
 	f.Fuzz(func(t *testing.T, input string) {
 		// What Caddy's own parsers of CA sources say is theirs.
 		secret := !strings.Contains(input, "tls_trust_pool")
@@ -138,11 +148,12 @@ func FuzzCaddyfile(f *testing.F) {
 		if err != nil || len(tokens) == 0 {
 			return
 		}
-		handler, transport := new(Handler), new(Transport)
+		handler, front, transport := new(Handler), new(ForwardFront), new(Transport)
 		app, appErr := parseGlobalOption(caddyfile.NewDispenser(tokens), nil)
 		handlerErr := handler.UnmarshalCaddyfile(caddyfile.NewDispenser(tokens))
+		frontErr := front.UnmarshalCaddyfile(caddyfile.NewDispenser(tokens))
 		transportErr := transport.UnmarshalCaddyfile(caddyfile.NewDispenser(tokens))
-		if err := errors.Join(appErr, handlerErr, transportErr); secret && err != nil && strings.Contains(err.Error(), password) {
+		if err := errors.Join(appErr, handlerErr, frontErr, transportErr); secret && err != nil && strings.Contains(err.Error(), password) {
 			t.Errorf("an error shows the password: %v", err)
 		}
 		if appErr == nil {
@@ -154,8 +165,10 @@ func FuzzCaddyfile(f *testing.F) {
 				t.Errorf("adapted, but not valid: %v", err)
 			}
 		}
-		if handlerErr == nil && handler.validate() != nil || transportErr == nil && transport.validate() != nil {
-			t.Errorf("adapted, but not valid: %v, %v", handler.validate(), transport.validate())
+		for part, err := range map[loaded]error{handler: handlerErr, front: frontErr, transport: transportErr} {
+			if invalid := part.validate(); err == nil && invalid != nil {
+				t.Errorf("adapted, but not valid: %v", invalid)
+			}
 		}
 	})
 }

@@ -19,7 +19,8 @@ func readFront(t *testing.T, config string) (FrontConfig, error) {
 	if err := c.resolve(caddy.NewReplacer()); err != nil {
 		return c, err
 	}
-	return c, c.validate()
+	err := c.validate()
+	return c, err
 }
 
 // TestForwardFrontMistakes has what shows only in JSON, or in the values of placeholders.

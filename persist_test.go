@@ -205,9 +205,7 @@ func TestStoreThatCannotBeOpened(t *testing.T) {
 		t.Fatal(err)
 	}
 	eventually(t, "the store works", func() bool { return store().OK })
-	if !strings.Contains(captured.String(), "store works again") {
-		t.Error("the log does not say that it works again")
-	}
+	eventually(t, "the log says so", func() bool { return strings.Contains(captured.String(), "store works again") })
 	s.restart()
 	if row := s.row("P1"); row.TotalRequests != 5 {
 		t.Errorf("after a restart %+v", row)

@@ -99,7 +99,7 @@ func (r *rig) booksThroughput(ctx context.Context, p *peers) (err error) {
 	// A window has several of what comes in bursts: batches that are written, and
 	// checkpoints.
 	rounds := 5
-	t := meter{warmUp: time.Second, window: 4 * time.Second, ours: []int{os.Getpid(), p.cmd.Process.Pid}}
+	t := meter{warmUp: time.Second, window: 4 * time.Second, ours: []int{os.Getpid(), p.pid()}}
 	if r.short {
 		rounds, t.warmUp, t.window = 3, 300*time.Millisecond, 1500*time.Millisecond
 	}
@@ -109,7 +109,7 @@ func (r *rig) booksThroughput(ctx context.Context, p *peers) (err error) {
 		for i := range list {
 			// Each round begins with another one.
 			v := list[(i+round)%len(list)]
-			m, err := t.measure(ctx, v.caddy, booksWork)
+			m, err := t.measure(ctx, v.caddy.pid(), booksWork.on(v.caddy))
 			if err != nil {
 				return fmt.Errorf("%s: %w", v.name, err)
 			}

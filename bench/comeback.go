@@ -8,17 +8,21 @@ import (
 	"time"
 )
 
-// comeBack lets the first proxy be away for a short while.
 func (r *rig) comeBack(ctx context.Context) error {
-	const outage, after = 3 * time.Second, 16 * time.Second
 	s, err := r.newScene(ctx, originDelay)
 	if err != nil {
 		return err
 	}
 	defer s.stop()
+	return s.comeBack(ctx, &load{addr: s.caddy.front, clients: loadClients, timeout: clientTimeout}, 16*time.Second)
+}
+
+// comeBack lets the first proxy be away for a short while, and watches what
+// happens after it.
+func (s *scene) comeBack(ctx context.Context, l *load, after time.Duration) error {
+	const outage = 3 * time.Second
 	ctx, cancel := context.WithTimeout(ctx, healthyFor+outage+after)
 	defer cancel()
-	l := load{addr: s.caddy.front, clients: loadClients, timeout: clientTimeout}
 	finished := make(chan []sample, 1)
 	go func() { finished <- l.run(ctx) }()
 	time.Sleep(healthyFor)
@@ -37,8 +41,7 @@ func (r *rig) comeBack(ctx context.Context) error {
 	}
 	_ = wait(ctx, 2*time.Second)
 	dearer := s.tunnels(s.proxies[1:])
-	samples := <-finished
-	v := judge(samples, brokenAt, time.Time{})
+	failed, kinds, cut := countFailed(<-finished, l, brokenAt)
 
 	used, last := "never", "–"
 	if first := s.proxies[0].firstAfter.Load(); first != 0 {
@@ -55,7 +58,21 @@ func (r *rig) comeBack(ctx context.Context) error {
 	t.add("traffic uses it again", used)
 	t.add("the last request through a dearer one", last)
 	t.add("tunnels through dearer ones 2 s after the first use", against(fmt.Sprint(dearer), dearer == 0, "0"))
-	t.add("failed requests in the whole run", against(strings.TrimSpace(fmt.Sprint(v.failed, " ", v.kinds)), v.failed == 0, "0"))
+	if l.fresh {
+		t.add("tunnels that stood, cut with the first proxy", cut)
+	}
+	t.add("failed requests in the whole run", against(strings.TrimSpace(fmt.Sprint(failed, " ", kinds)), failed == 0, "0"))
 	t.write(os.Stdout)
 	return nil
+}
+
+// countFailed leaves out what no front can save: tunnels that the client had when
+// the proxy broke.
+func countFailed(samples []sample, l *load, brokenAt time.Time) (failed int, kinds string, cut int) {
+	if !l.fresh {
+		v := judge(samples, brokenAt, time.Time{})
+		return v.failed, v.kinds, 0
+	}
+	v := judgeTunnels(samples, brokenAt)
+	return v.failed, v.kinds, v.cut
 }

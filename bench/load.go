@@ -31,6 +31,7 @@ const (
 // sample is one request.
 type sample struct {
 	start, end time.Time
+	stood      time.Time // when its connection stood; zero where it did not, or had stood before
 	outcome    outcome
 	status     int
 }
@@ -47,11 +48,17 @@ type load struct {
 	ids     bool          // number the requests with idHeader
 	timeout time.Duration // for one request; 0 sets one for the whole run
 	retry   bool          // repeat once on a new connection what was lost on a standing one before any answer
+	fresh   bool          // a new connection for each request
+	dial    dialFunc      // opens a connection; nil dials addr
 
 	begun   atomic.Int64 // counted where there is a limit
 	retried atomic.Int64
 	lastID  atomic.Int64
 }
+
+// dialFunc opens a connection until the deadline, zero being none, and tells when it
+// stood, even where it was lost again before it could be used.
+type dialFunc func(deadline time.Time) (conn net.Conn, stood time.Time, err error)
 
 // run sends requests until the context ends, or the limit is reached, and
 // returns all that began in it.
@@ -86,10 +93,15 @@ func (l *load) client(ctx context.Context) []sample {
 			request = l.request(request[:0])
 		}
 		s := sample{start: now}
+		c.stood = time.Time{}
 		s.status, s.outcome = c.do(request)
-		s.end = time.Now()
+		s.end, s.stood = time.Now(), c.stood
 		now = s.end
 		samples = append(samples, s)
+		if l.fresh {
+			c.close()
+			now = time.Now()
+		}
 		if s.outcome != good && s.took() < time.Millisecond {
 			time.Sleep(time.Millisecond) // do not spin where everything is refused
 			now = time.Now()
@@ -123,6 +135,7 @@ func (l *load) request(buf []byte) []byte {
 type connection struct {
 	load     *load
 	deadline time.Time
+	stood    time.Time // when conn did
 	conn     net.Conn
 	br       *bufio.Reader
 }
@@ -145,18 +158,19 @@ func (c *connection) do(request []byte) (int, outcome) {
 }
 
 func (c *connection) once(request []byte) (int, outcome) {
+	deadline := c.deadline
+	if c.load.timeout > 0 {
+		deadline = time.Now().Add(c.load.timeout)
+	}
 	if c.conn == nil {
-		conn, err := net.DialTimeout("tcp", c.load.addr, 5*time.Second)
-		if err != nil {
+		if err := c.open(deadline); err != nil {
+			if no, is := errors.AsType[refusal](err); is {
+				return int(no), refused
+			}
 			return 0, ended(err, cutOff)
 		}
-		c.conn, c.br = conn, bufio.NewReader(conn)
-		if c.load.timeout == 0 {
-			_ = conn.SetDeadline(c.deadline)
-		}
-	}
-	if c.load.timeout > 0 {
-		_ = c.conn.SetDeadline(time.Now().Add(c.load.timeout))
+	} else if c.load.timeout > 0 {
+		_ = c.conn.SetDeadline(deadline)
 	}
 	if _, err := c.conn.Write(request); err != nil {
 		c.close()
@@ -183,6 +197,21 @@ func (c *connection) once(request []byte) (int, outcome) {
 		return status, refused
 	}
 	return status, good
+}
+
+func (c *connection) open(deadline time.Time) (err error) {
+	var conn net.Conn
+	if c.load.dial != nil {
+		conn, c.stood, err = c.load.dial(deadline)
+	} else if conn, err = net.DialTimeout("tcp", c.load.addr, 5*time.Second); err == nil {
+		c.stood = time.Now()
+		_ = conn.SetDeadline(deadline)
+	}
+	if err != nil {
+		return err
+	}
+	c.conn, c.br = conn, bufio.NewReader(conn)
+	return nil
 }
 
 func ended(err error, otherwise outcome) outcome {

@@ -43,6 +43,7 @@ var parts = []struct {
 	{"reload", (*rig).reload},
 	{"books", (*rig).books},
 	{"alerts", (*rig).alerts},
+	{"tunnels", (*rig).tunnels},
 	{"memory", (*rig).memory},
 	{"checks", (*rig).checks},
 }
@@ -61,15 +62,19 @@ func run() error {
 	}
 	r := &rig{}
 	only := flag.String("only", strings.Join(names, ","), "the parts to run")
-	modes := flag.String("modes", "", "failover: only proxies that fail in ways whose names contain one of these words")
-	flag.BoolVar(&r.pin, "pin", true, "throughput, books: give Caddy one half of the processors and all else the other")
+	modes := flag.String("modes", "", "failover, tunnels: only proxies that fail in ways whose names contain one of these words")
+	flag.BoolVar(&r.pin, "pin", true, "throughput, books, tunnels: give Caddy one half of the processors and all else the other")
 	serve := flag.String("serve", "", "for the program itself: serve with the certificates in this directory")
+	upstream := flag.String("relay", "", "for the program itself: relay CONNECT to this proxy")
 	flag.StringVar(&r.caddy, "caddy", ".build/caddy", "Caddy with this module")
 	flag.BoolVar(&r.short, "short", false, "fewer and shorter rounds: a look, not a measurement")
 	flag.BoolVar(&r.plain, "plain", false, "Caddy without the module in place of the module: shows what the rig sees where nothing fails over")
 	flag.Parse()
 	if *serve != "" {
 		return servePeers(*serve)
+	}
+	if *upstream != "" {
+		return serveRelay(*upstream)
 	}
 	r.modes = strings.FieldsFunc(*modes, func(c rune) bool { return c == ',' })
 	chosen := strings.Split(*only, ",")

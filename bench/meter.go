@@ -10,7 +10,7 @@ import (
 // meter measures, and looks out for what else runs on the machine.
 type meter struct {
 	warmUp, window time.Duration
-	ours           []int // processes beside the Caddy that is measured
+	ours           []int // processes beside the one that is measured
 	repeats        int   // how many more windows may be repeated
 	foreign        []float64
 }
@@ -19,10 +19,16 @@ type meter struct {
 // window is repeated.
 const disturbed = 0.10
 
-// measure returns the least disturbed of up to three windows.
-func (t *meter) measure(ctx context.Context, c *caddyProcess, w workload) (best measurement, err error) {
+// generator makes requests, or whatever is measured, until the context ends.
+type generator interface {
+	run(ctx context.Context) []sample
+}
+
+// measure returns the least disturbed of up to three windows. The processor
+// time is that of the process, if there is one: 0 is none.
+func (t *meter) measure(ctx context.Context, pid int, g generator) (best measurement, err error) {
 	for try := range 3 {
-		m, err := t.once(ctx, c, w)
+		m, err := t.once(ctx, pid, g)
 		if err != nil {
 			return m, err
 		}
@@ -38,19 +44,18 @@ func (t *meter) measure(ctx context.Context, c *caddyProcess, w workload) (best 
 	return best, nil
 }
 
-func (t *meter) once(ctx context.Context, c *caddyProcess, w workload) (m measurement, err error) {
+func (t *meter) once(ctx context.Context, pid int, g generator) (m measurement, err error) {
 	ctx, cancel := context.WithTimeout(ctx, t.warmUp+t.window+20*time.Millisecond)
 	defer cancel()
-	l := load{addr: c.front, clients: w.clients, post: w.post}
 	finished := make(chan []sample, 1)
-	go func() { finished <- l.run(ctx) }()
+	go func() { finished <- g.run(ctx) }()
 	time.Sleep(t.warmUp)
-	before, err := t.look(c)
+	before, err := t.look(pid)
 	if err != nil {
 		return m, err
 	}
 	time.Sleep(t.window)
-	after, err := t.look(c)
+	after, err := t.look(pid)
 	if err != nil {
 		return m, err
 	}
@@ -72,26 +77,28 @@ func (t *meter) once(ctx context.Context, c *caddyProcess, w workload) (m measur
 	elapsed := after.at.Sub(before.at)
 	m.perSecond = float64(len(took)) / elapsed.Seconds()
 	m.p50, m.p99 = percentile(took, 0.50), percentile(took, 0.99)
-	m.cpu = (after.caddy - before.caddy) / time.Duration(len(took))
+	m.cpu = (after.measured - before.measured) / time.Duration(len(took))
 	m.foreign = max(0, float64(after.others-before.others)/float64(elapsed)/float64(totalCPUs()))
 	return m, nil
 }
 
 // clocks are the processor times at one moment.
 type clocks struct {
-	at            time.Time
-	caddy, others time.Duration
+	at               time.Time
+	measured, others time.Duration
 }
 
-func (t *meter) look(c *caddyProcess) (now clocks, err error) {
+func (t *meter) look(pid int) (now clocks, err error) {
 	now.at = time.Now()
 	if now.others, err = machineTime(); err != nil {
 		return now, err
 	}
-	if now.caddy, err = cpuTime(c.pid()); err != nil {
-		return now, err
+	if pid != 0 {
+		if now.measured, err = cpuTime(pid); err != nil {
+			return now, err
+		}
 	}
-	now.others -= now.caddy
+	now.others -= now.measured
 	for _, pid := range t.ours {
 		spent, err := cpuTime(pid)
 		if err != nil {

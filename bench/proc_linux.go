@@ -126,6 +126,27 @@ func openFiles(pid int) (int, error) {
 	return len(entries), err
 }
 
+// mayOpen raises the number of files that this process and those that it starts
+// may open, as far as it is allowed to, and returns what it is then.
+func mayOpen(files uint64) (uint64, error) {
+	var limit syscall.Rlimit
+	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit); err != nil {
+		return 0, fmt.Errorf("asking how many files may be open: %w", err)
+	}
+	if limit.Cur >= files {
+		return limit.Cur, nil
+	}
+	more := syscall.Rlimit{Cur: files, Max: max(files, limit.Max)}
+	if syscall.Setrlimit(syscall.RLIMIT_NOFILE, &more) == nil {
+		return files, nil
+	}
+	more = syscall.Rlimit{Cur: limit.Max, Max: limit.Max}
+	if err := syscall.Setrlimit(syscall.RLIMIT_NOFILE, &more); err != nil {
+		return limit.Cur, nil //nolint:nilerr // then it stays as it is
+	}
+	return limit.Max, nil
+}
+
 // isMemory tells whether a directory is in memory, not on a disk.
 func isMemory(dir string) (bool, error) {
 	const tmpfs = 0x01021994

@@ -19,5 +19,6 @@ func cpuTime(int) (time.Duration, error)           { return 0, errOnlyLinux }
 func machineTime() (time.Duration, error)          { return 0, errOnlyLinux }
 func residentBytes(int) (all, anon int64, e error) { return 0, 0, errOnlyLinux }
 func openFiles(int) (int, error)                   { return 0, errOnlyLinux }
+func mayOpen(uint64) (uint64, error)               { return 0, errOnlyLinux }
 func isMemory(string) (bool, error)                { return false, errOnlyLinux }
 func listenFull(string) (io.Closer, error)         { return nil, errOnlyLinux }

@@ -225,6 +225,11 @@ func (p *proxy) hold(conn net.Conn) {
 }
 
 func (p *proxy) tunnel(conn net.Conn, target string) {
+	if target == endTarget {
+		serveEnd(conn)
+		_ = conn.Close()
+		return
+	}
 	upstream, err := net.DialTimeout("tcp", target, 5*time.Second)
 	if err != nil {
 		_, _ = io.WriteString(conn, "HTTP/1.1 502 Bad Gateway\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")

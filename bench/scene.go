@@ -21,6 +21,16 @@ func (r *rig) newScene(ctx context.Context, delay time.Duration) (*scene, error)
 
 // newSceneWith has more options beside the pool.
 func (r *rig) newSceneWith(ctx context.Context, delay time.Duration, options string) (*scene, error) {
+	return r.setScene(ctx, delay, func(origin string, proxies []string) site {
+		if r.plain {
+			return r.reverseProxy(origin, proxies[0], "")
+		}
+		return site{pool: r.poolOf("https://"+origin+checkPath, proxies...), body: "proxy_pool https://" + origin + "\n", options: options}
+	})
+}
+
+// setScene has Caddy with the site that is made for the origin and the proxies.
+func (r *rig) setScene(ctx context.Context, delay time.Duration, siteFor func(origin string, proxies []string) site) (*scene, error) {
 	config, err := serverTLS(r.dir, "http/1.1")
 	if err != nil {
 		return nil, err
@@ -47,10 +57,7 @@ func (r *rig) newSceneWith(ctx context.Context, delay time.Duration, options str
 		}
 		return nil
 	})
-	s.site = site{pool: r.poolOf("https://"+s.origin.addr()+checkPath, addrs...), body: "proxy_pool https://" + s.origin.addr() + "\n", options: options}
-	if r.plain {
-		s.site = r.reverseProxy(s.origin.addr(), addrs[0], "")
-	}
+	s.site = siteFor(s.origin.addr(), addrs)
 	if s.caddy, err = r.startCaddy(ctx, r.caddy, s.site); err != nil {
 		s.stop()
 		return nil, err

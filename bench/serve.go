@@ -18,8 +18,7 @@ type peers struct {
 	Proxy        string
 	Proxies      []string // more of them
 
-	stdin io.Closer
-	cmd   *exec.Cmd
+	child
 }
 
 // servePeers is the program of that process: it prints its addresses and ends
@@ -57,41 +56,66 @@ func servePeers(dir string) error {
 		p.Proxies = append(p.Proxies, proxy.addr)
 	}
 	p.Proxy = p.Proxies[0]
+	return announce(p)
+}
+
+// announce is the other side of startSelf.
+func announce(p any) error {
 	if err := json.NewEncoder(os.Stdout).Encode(p); err != nil {
 		return err
 	}
-	_, err = io.Copy(io.Discard, os.Stdin)
+	_, err := io.Copy(io.Discard, os.Stdin)
 	return err
 }
 
 // startPeers starts that process.
 func (r *rig) startPeers() (*peers, error) {
-	self, err := os.Executable()
-	if err != nil {
-		return nil, err
-	}
-	cmd := exec.Command(self, "-serve", r.dir)
-	cmd.Stderr = os.Stderr
-	stdin, err := cmd.StdinPipe()
-	if err != nil {
-		return nil, err
-	}
-	stdout, err := cmd.StdoutPipe()
-	if err != nil {
-		return nil, err
-	}
-	if err := cmd.Start(); err != nil {
+	p := &peers{}
+	var err error
+	if p.child, err = startSelf(0, p, "-serve", r.dir); err != nil {
 		return nil, fmt.Errorf("starting the origin and the proxies: %w", err)
-	}
-	p := &peers{stdin: stdin, cmd: cmd}
-	if err := json.NewDecoder(stdout).Decode(p); err != nil {
-		p.stop()
-		return nil, fmt.Errorf("reading where the origin and the proxies listen: %w", err)
 	}
 	return p, nil
 }
 
-func (p *peers) stop() {
-	_ = p.stdin.Close()
-	_ = p.cmd.Wait()
+// child is this program in another process, which ends when its standard input
+// does.
+type child struct {
+	stdin io.Closer
+	cmd   *exec.Cmd
+}
+
+// startSelf starts this program on the given processors, all of them where set
+// is 0, and reads what it prints first into says.
+func startSelf(set cpuSet, says any, args ...string) (child, error) {
+	self, err := os.Executable()
+	if err != nil {
+		return child{}, err
+	}
+	cmd := exec.Command(self, args...)
+	cmd.Stderr = os.Stderr
+	stdin, err := cmd.StdinPipe()
+	if err != nil {
+		return child{}, err
+	}
+	stdout, err := cmd.StdoutPipe()
+	if err != nil {
+		return child{}, err
+	}
+	if err := startOn(cmd, set); err != nil {
+		return child{}, err
+	}
+	c := child{stdin: stdin, cmd: cmd}
+	if err := json.NewDecoder(stdout).Decode(says); err != nil {
+		c.stop()
+		return child{}, fmt.Errorf("reading where it listens: %w", err)
+	}
+	return c, nil
+}
+
+func (c child) pid() int { return c.cmd.Process.Pid }
+
+func (c child) stop() {
+	_ = c.stdin.Close()
+	_ = c.cmd.Wait()
 }

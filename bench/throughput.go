@@ -33,11 +33,16 @@ var workloads = []workload{
 	{"16 clients, POST 1 kB", 16, 1024, 1.15},
 }
 
+// on is its load on a Caddy.
+func (w workload) on(c *caddyProcess) *load {
+	return &load{addr: c.front, clients: w.clients, post: w.post}
+}
+
 // measurement is one run of a workload.
 type measurement struct {
 	perSecond float64
 	p50, p99  time.Duration
-	cpu       time.Duration // of the Caddy process, for a request
+	cpu       time.Duration // of the measured process, for a request
 	foreign   float64       // the share of the machine that other programs took
 	failed    int
 }
@@ -46,10 +51,20 @@ const tuned = "Caddy tuned"
 
 // poolOf is the body of the global option for proxies in their order.
 func (r *rig) poolOf(check string, proxies ...string) string {
+	return r.poolWithPrice(0, check, proxies...)
+}
+
+// poolWithPrice has a price for a gigabyte, in dollars, at all proxies but the
+// first; 0 is none.
+func (r *rig) poolWithPrice(price int, check string, proxies ...string) string {
 	var b strings.Builder
 	b.WriteString("pool {\n")
 	for i, addr := range proxies {
-		fmt.Fprintf(&b, "\tproxy Proxy-%d http://%s {\n\t\tpriority %d\n\t}\n", i+1, addr, 10*(i+1))
+		fmt.Fprintf(&b, "\tproxy Proxy-%d http://%s {\n\t\tpriority %d\n", i+1, addr, 10*(i+1))
+		if i > 0 && price > 0 {
+			fmt.Fprintf(&b, "\t\tcost_per_gb %d\n", price)
+		}
+		b.WriteString("\t}\n")
 	}
 	fmt.Fprintf(&b, "\ttls_trust_pool file %s\n\thealth_check {\n\t\turl %s\n\t}\n}\n", filepath.Join(r.dir, "ca.pem"), check)
 	return b.String()
@@ -112,7 +127,7 @@ func (r *rig) measureThroughput(ctx context.Context) error {
 		}
 	}
 	rounds := 7
-	t := meter{warmUp: 500 * time.Millisecond, window: 800 * time.Millisecond, ours: []int{os.Getpid(), p.cmd.Process.Pid}}
+	t := meter{warmUp: 500 * time.Millisecond, window: 800 * time.Millisecond, ours: []int{os.Getpid(), p.pid()}}
 	if r.short {
 		rounds, t.warmUp, t.window = 3, 300*time.Millisecond, 600*time.Millisecond
 	}
@@ -123,7 +138,7 @@ func (r *rig) measureThroughput(ctx context.Context) error {
 			for i := range started {
 				// Each round begins with another one.
 				v := started[(i+round)%len(started)]
-				m, err := t.measure(ctx, v.caddy, w)
+				m, err := t.measure(ctx, v.caddy.pid(), w.on(v.caddy))
 				if err != nil {
 					return fmt.Errorf("%s, %s: %w", v.name, w.name, err)
 				}

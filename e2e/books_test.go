@@ -44,16 +44,22 @@ func (w *world) read(p *process) books {
 	return b
 }
 
+// attempts are those of a row that the books count as well: not connects that
+// the next proxy's overtook, and repetitions on a fresh connection.
+const attempts = `attempts
+	- (coalesce(length(trail), 0) - coalesce(length(replace(trail, ':overdue', '')), 0)) / length(':overdue')
+	- (coalesce(length(trail), 0) - coalesce(length(replace(trail, ':stale', '')), 0)) / length(':stale')`
+
 // logged is how many rows the usage log in the file has, their attempts, and how
 // many of them are no success.
-func (w *world) logged() (rows, attempts, failed int64) {
+func (w *world) logged() (rows, tried, failed int64) {
 	w.t.Helper()
 	db := w.openFile("mode=ro")
 	defer db.Close()
-	if err := db.QueryRow("SELECT count(*), coalesce(sum(attempts), 0), coalesce(sum(success = 0), 0) FROM log").Scan(&rows, &attempts, &failed); err != nil {
+	if err := db.QueryRow("SELECT count(*), coalesce(sum("+attempts+"), 0), coalesce(sum(success = 0), 0) FROM log").Scan(&rows, &tried, &failed); err != nil {
 		w.t.Errorf("reading the file: %v", err)
 	}
-	return rows, attempts, failed
+	return rows, tried, failed
 }
 
 // openFile opens the file beside Caddy.

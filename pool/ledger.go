@@ -17,6 +17,9 @@ const (
 	// How many routes and quarters wait to be stored before targets are no
 	// longer kept apart, and twice that before quarters are not.
 	maxCells = 4096
+	// How many targets of a day are kept apart in the store. Clients of a forward
+	// front may ask for as many as they can make up.
+	maxNamed = maxTargets
 )
 
 // ledger books what a proxy carried: how much, for what money, and against
@@ -37,6 +40,8 @@ type ledger struct {
 	days    map[date]used
 	cells   map[cellKey]*Usage // not stored yet
 	crowded *Usage             // the youngest of them in which targets are not kept apart
+	named   map[string]struct{}
+	namedOn date // the day of what is named
 	told    told
 
 	// Within these times, in Unix nanoseconds, and while nothing more is booked,
@@ -166,7 +171,7 @@ func (l *ledger) book(now time.Time) {
 		bytes := u.BytesIn + u.BytesOut
 		u.Cost, u.Saved = l.cost.charge(bytes), l.saving.charge(bytes)
 		l.total.Add(u)
-		l.cell(a.target, quarter).Add(u)
+		l.cell(l.nameOf(a.target, today), quarter).Add(u)
 		day := l.days[today]
 		day.add(used{bytes, u.Cost})
 		l.days[today] = day
@@ -174,6 +179,21 @@ func (l *ledger) book(now time.Time) {
 	l.fresh = l.fresh[:0]
 	l.quietUntil = 0
 	l.forgetDays(today)
+}
+
+// nameOf is what a target is called in the store.
+func (l *ledger) nameOf(target string, today date) string {
+	if l.namedOn != today {
+		l.namedOn, l.named = today, make(map[string]struct{})
+	}
+	if _, known := l.named[target]; known {
+		return target
+	}
+	if len(l.named) >= maxNamed {
+		return OtherTargets
+	}
+	l.named[target] = struct{}{}
+	return target
 }
 
 func (l *ledger) today(now time.Time) date {

@@ -208,6 +208,31 @@ func TestNothingBookedLeavesNothing(t *testing.T) {
 
 // TestCellsAreBounded while nothing can be stored, and nothing is lost: first
 // targets are no longer kept apart, then quarters.
+// TestNamesAreBounded: clients who make up targets fill no store. What they use
+// is booked all the same.
+func TestNamesAreBounded(t *testing.T) {
+	l, _ := testLedger(&terms{price: Dollars(1)})
+	now := time.Date(2026, 11, 23, 0, 0, 0, 0, time.UTC)
+	targets := make(map[string]int64)
+	for n := range 3 * maxNamed {
+		a := &Account{ledger: l, target: fmt.Sprint(n)}
+		a.attempt(false)
+		l.look(now)
+		for key, u := range l.takeCells() { // as the books do, now and then
+			targets[key.target] += u.Requests
+		}
+	}
+	if len(targets) != maxNamed+1 || targets[OtherTargets] != 2*maxNamed {
+		t.Errorf("%d targets, %d requests of others", len(targets), targets[OtherTargets])
+	}
+	a := &Account{ledger: l, target: "new:443"}
+	a.attempt(false)
+	l.look(now.AddDate(0, 0, 1))
+	if cells := l.takeCells(); cells[cellKey{"new:443", QuarterOf(now.AddDate(0, 0, 1))}].Requests != 1 {
+		t.Errorf("a target of the next day is not kept apart: %v", cells)
+	}
+}
+
 func TestCellsAreBounded(t *testing.T) {
 	l, _ := testLedger(&terms{price: Dollars(1)})
 	now := time.Date(2026, 11, 23, 0, 0, 0, 0, time.UTC)
@@ -219,8 +244,11 @@ func TestCellsAreBounded(t *testing.T) {
 	}
 	book("first:443")
 	for n := range 3 * maxCells {
-		if n >= maxCells {
+		switch {
+		case n >= maxCells:
 			now = now.Add(15 * time.Minute)
+		case n%1000 == 999:
+			now = now.AddDate(0, 0, 1) // so many targets are kept apart in a day
 		}
 		book(fmt.Sprint(n))
 		if n == maxCells-2 && len(l.cells) != maxCells {

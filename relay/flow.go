@@ -67,7 +67,8 @@ func (f *flow) carry() (by Side, err error) {
 	if !errors.Is(err, errSaidAll) {
 		return by, err
 	}
-	if f.src.bare.Load() && !f.src.told.Load() && wasReset(f.src.socket) {
+	// Told is looked at last: it is set before the connection can look reset.
+	if f.src.bare.Load() && wasReset(f.src.socket) && !f.src.told.Load() {
 		return f.src.side, fmt.Errorf("reading from %s: %w", f.src.side, syscall.ECONNRESET)
 	}
 	return Nobody, nil

@@ -27,8 +27,8 @@ func socketOf(conn net.Conn) syscall.RawConn {
 
 // wasReset reports whether a TCP connection that seems to have ended was reset.
 // The system tells of a reset once: when a write was told, a read sees an end.
-// It must not be asked once nothing more is written: a connection that both
-// sides have ended looks the same.
+// A connection that both sides have ended looks the same, so the answer is worth
+// nothing where ours was.
 func wasReset(c syscall.RawConn) (reset bool) {
 	const closed = 7 // TCP_CLOSE
 	_ = c.Control(func(fd uintptr) {
