@@ -9,6 +9,7 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"sync"
 	"syscall"
 	"time"
 )
@@ -17,32 +18,35 @@ import (
 const stopWithin = 8 * time.Second
 
 // runCaddys runs the Caddy of the proxies and then the other one, until ctx ends
-// or one of them does.
+// or one of them does. It returns when both have ended.
 func (q *quickstart) runCaddys(ctx context.Context) error {
 	running, stop := context.WithCancel(ctx)
+	var all sync.WaitGroup
+	defer all.Wait()
 	defer stop()
 	ready := make(chan struct{})
 	ended := make(chan error, 2)
-	go func() { ended <- q.runCaddy(running, q.vps, func() { close(ready) }) }()
+	all.Go(func() { ended <- q.runCaddy(running, q.vps, func() { close(ready) }) })
 	select {
 	case <-ready:
 	case err := <-ended:
-		return err
+		return unlessOver(ctx, err)
 	}
 	if q.chat != nil {
-		go q.chat.show(running)
+		all.Go(func() { q.chat.show(running) })
 	}
-	go func() {
+	all.Go(func() {
 		ended <- q.runCaddy(running, q.caddyfile, func() {
 			q.awaitCertificate()
 			q.welcome()
 		})
-	}()
-	err := <-ended
-	stop()
-	_ = <-ended // of the other one, because it was stopped
+	})
+	return unlessOver(ctx, <-ended)
+}
+
+// unlessOver is how a Caddy ended, nil where it was to.
+func unlessOver(ctx context.Context, err error) error {
 	if ctx.Err() != nil {
-		fmt.Println("ended")
 		return nil
 	}
 	return err
