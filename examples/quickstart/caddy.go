@@ -30,7 +30,7 @@ func (q *quickstart) runCaddys(ctx context.Context) error {
 	select {
 	case <-ready:
 	case err := <-ended:
-		return unlessOver(ctx, err)
+		return err
 	}
 	if q.chat != nil {
 		all.Go(func() { q.chat.show(running) })
@@ -41,15 +41,7 @@ func (q *quickstart) runCaddys(ctx context.Context) error {
 			q.welcome()
 		})
 	})
-	return unlessOver(ctx, <-ended)
-}
-
-// unlessOver is how a Caddy ended, nil where it was to.
-func unlessOver(ctx context.Context, err error) error {
-	if ctx.Err() != nil {
-		return nil
-	}
-	return err
+	return <-ended
 }
 
 // runCaddy runs Caddy until ctx ends, and says when it serves. Its data, a CA of
@@ -77,7 +69,11 @@ func (q *quickstart) runCaddy(ctx context.Context, caddyfile string, serves func
 		return fmt.Errorf("starting Caddy: %w", err)
 	}
 	q.follow(log, serves)
-	if err = cmd.Wait(); err == nil {
+	err = cmd.Wait()
+	switch {
+	case ctx.Err() != nil:
+		return nil
+	case err == nil:
 		return errors.New("the end of Caddy, which nobody asked for")
 	}
 	return fmt.Errorf("running Caddy: %w", err)
