@@ -137,7 +137,7 @@ func FuzzCaddyfile(f *testing.F) {
 	f.Add("proxy_pool_forward USER@ {\nallow *\n}")
 	f.Add("proxy_pool_forward {\nallow USER@host https://USER@host/\n}")
 	f.Add("proxy_pool_forward {\nbasic_auth USER@ x y\n}")
-	f.Add("proxy_pool_forward {\nbasic_auth USER@ USER@\nclients USER@\n}")
+	f.Add("proxy_pool_forward {\nbasic_auth USER@x USER@y\nclients USER@\n}")
 	f.Add("proxy_pool_forward {\nallow *\nbasic_auth app USER@\nbasic_auth app USER@\n}")
 	f.Add("proxy_pool_forward {\nallow_private USER@\nopen_to_everyone USER@\n}")
 	f.Fuzz(func(t *testing.T, input string) {

@@ -100,7 +100,7 @@ func (s *site) onNetwork() (addr string, found bool) {
 // isLocal reports whether an address is one of this machine alone. What a
 // descriptor that was handed down (fd/3) listens on is not known.
 func isLocal(a caddy.NetworkAddress) bool {
-	if a.IsUnixNetwork() || a.Host == "localhost" && !a.IsFdNetwork() {
+	if a.IsUnixNetwork() || a.Host == "localhost" {
 		return true
 	}
 	ip, err := netip.ParseAddr(a.Host)

@@ -13,6 +13,8 @@ import (
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/caddyconfig"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+	"github.com/caddyserver/caddy/v2/modules/caddytls"
 )
 
 // frontSite is a Caddyfile in whose sites FRONT stands for a forward front with
@@ -192,5 +194,20 @@ func TestConnectInCaddy(t *testing.T) {
 				t.Errorf("got %s and the body %q, expected an empty %d", resp.Status, body, test.want)
 			}
 		})
+	}
+}
+
+// TestSiteEncrypts: Caddy serves no TLS on the HTTP port, whatever else the
+// server listens on.
+func TestSiteEncrypts(t *testing.T) {
+	s := site{server: &caddyhttp.Server{TLSConnPolicies: caddytls.ConnectionPolicies{{}}}, httpPort: 80}
+	for addr, want := range map[string]bool{":443": true, ":80": false, ":79-81": false, ":81-90": true} {
+		a, err := caddy.ParseNetworkAddress(addr)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := s.encrypts(a); got != want {
+			t.Errorf("%s: got %t, expected %t", addr, got, want)
+		}
 	}
 }
