@@ -97,6 +97,8 @@ func pythonWith(t *testing.T, modules string) (path string) {
 
 // TestClients runs the programs of examples/clients, which are told of the front
 // by HTTPS_PROXY and nothing else.
+//
+//nolint:tparallel // one after the other, because they share the proxies
 func TestClients(t *testing.T) {
 	t.Parallel()
 	c := newClients(t)

@@ -16,8 +16,6 @@ import (
 	"testing"
 	"time"
 
-	"golang.org/x/net/http2"
-
 	"github.com/caddy-proxypool/proxypool/internal/proxytest"
 )
 
@@ -107,12 +105,8 @@ func (d *tunneler) transport(clients int, keep bool) *http.Transport {
 // openStream opens a tunnel in a stream of HTTP/2 without TLS.
 func openStream(t *testing.T, front, target string) io.ReadWriteCloser {
 	t.Helper()
-	transport := &http2.Transport{
-		AllowHTTP: true,
-		DialTLSContext: func(ctx context.Context, network, addr string, _ *tls.Config) (net.Conn, error) {
-			return new(net.Dialer).DialContext(ctx, network, addr)
-		},
-	}
+	transport := &http.Transport{Protocols: new(http.Protocols)}
+	transport.Protocols.SetUnencryptedHTTP2(true)
 	t.Cleanup(transport.CloseIdleConnections)
 	r, w := io.Pipe()
 	req := &http.Request{
@@ -124,8 +118,8 @@ func openStream(t *testing.T, front, target string) io.ReadWriteCloser {
 		t.Fatalf("CONNECT over HTTP/2: %v", err)
 	}
 	t.Cleanup(func() { _ = resp.Body.Close() })
-	if resp.StatusCode != http.StatusOK {
-		t.Fatalf("CONNECT %s over HTTP/2: %s", target, resp.Status)
+	if resp.StatusCode != http.StatusOK || resp.ProtoMajor != 2 {
+		t.Fatalf("CONNECT %s over HTTP/2: %s over %s", target, resp.Status, resp.Proto)
 	}
 	return &stream{resp.Body, w}
 }

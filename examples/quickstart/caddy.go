@@ -9,6 +9,7 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"sync"
 	"syscall"
 	"time"
 )
@@ -17,35 +18,30 @@ import (
 const stopWithin = 8 * time.Second
 
 // runCaddys runs the Caddy of the proxies and then the other one, until ctx ends
-// or one of them does.
+// or one of them does. It returns when both have ended.
 func (q *quickstart) runCaddys(ctx context.Context) error {
 	running, stop := context.WithCancel(ctx)
+	var all sync.WaitGroup
+	defer all.Wait()
 	defer stop()
 	ready := make(chan struct{})
 	ended := make(chan error, 2)
-	go func() { ended <- q.runCaddy(running, q.vps, func() { close(ready) }) }()
+	all.Go(func() { ended <- q.runCaddy(running, q.vps, func() { close(ready) }) })
 	select {
 	case <-ready:
 	case err := <-ended:
 		return err
 	}
 	if q.chat != nil {
-		go q.chat.show(running)
+		all.Go(func() { q.chat.show(running) })
 	}
-	go func() {
+	all.Go(func() {
 		ended <- q.runCaddy(running, q.caddyfile, func() {
 			q.awaitCertificate()
 			q.welcome()
 		})
-	}()
-	err := <-ended
-	stop()
-	<-ended
-	if ctx.Err() != nil {
-		fmt.Println("ended")
-		return nil
-	}
-	return err
+	})
+	return <-ended
 }
 
 // runCaddy runs Caddy until ctx ends, and says when it serves. Its data, a CA of
@@ -73,7 +69,11 @@ func (q *quickstart) runCaddy(ctx context.Context, caddyfile string, serves func
 		return fmt.Errorf("starting Caddy: %w", err)
 	}
 	q.follow(log, serves)
-	if err = cmd.Wait(); err == nil {
+	err = cmd.Wait()
+	switch {
+	case ctx.Err() != nil:
+		return nil
+	case err == nil:
 		return errors.New("the end of Caddy, which nobody asked for")
 	}
 	return fmt.Errorf("running Caddy: %w", err)

@@ -83,7 +83,11 @@ func (q *quickstart) run(ctx context.Context) error {
 	server := &http.Server{Handler: mux, ReadHeaderTimeout: time.Second}
 	go func() { _ = server.Serve(ln) }()
 	defer func() { _ = server.Close() }()
-	return q.runCaddys(ctx)
+	if err := q.runCaddys(ctx); err != nil {
+		return err
+	}
+	fmt.Println("ended")
+	return nil
 }
 
 // read reads both Caddyfiles, and refuses to start where somebody else listens.
