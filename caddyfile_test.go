@@ -62,6 +62,10 @@ func loadParts(t *testing.T, tree any) (found int) {
 			delete(node, "handler")
 			load(t, node, new(FrontConfig))
 			return 1
+		case node["from"] == moduleName:
+			delete(node, "from")
+			load(t, node, new(NetworkProxy))
+			return 1
 		case node["protocol"] == moduleName:
 			delete(node, "protocol")
 			load(t, node, new(Transport))

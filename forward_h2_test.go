@@ -10,8 +10,6 @@ import (
 	"testing"
 	"time"
 
-	"golang.org/x/net/http2"
-
 	"github.com/caddy-proxypool/proxypool/internal/proxytest"
 )
 
@@ -32,8 +30,12 @@ type stream2 struct {
 // connect2 sends CONNECT over HTTP/2.
 func (s *server) connect2(target string) *stream2 {
 	s.t.Helper()
-	//nolint:gosec // the certificate is one of this moment
-	transport := &http2.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true, ServerName: "localhost"}}
+	transport := &http.Transport{
+		// The certificate is one of this moment.
+		TLSClientConfig: &tls.Config{InsecureSkipVerify: true, ServerName: "localhost"},
+		Protocols:       new(http.Protocols),
+	}
+	transport.Protocols.SetHTTP2(true)
 	s.t.Cleanup(transport.CloseIdleConnections)
 	r, w := io.Pipe()
 	req := &http.Request{

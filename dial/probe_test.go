@@ -54,9 +54,8 @@ func TestProbe(t *testing.T) {
 			if err == nil {
 				_ = c.Close()
 			}
-			var failed *dial.Error
 			got := ""
-			if errors.As(err, &failed) {
+			if failed, ok := errors.AsType[*dial.Error](err); ok {
 				got = failed.Reason
 				if failed.ProxyFault() {
 					t.Error("the proxy is to blame for what the target did")
