@@ -9,6 +9,9 @@ import (
 // answers included.
 const maxConnectHead = 64 << 10
 
+// usualConnectHead is more than most proxies say.
+const usualConnectHead = 512
+
 // connect asks an HTTP proxy for a tunnel (RFC 9110, 9.3.6) and returns what
 // the target had said already by the time the answer was read.
 func connect(conn io.ReadWriter, target hostPort, auth, via string) (rest []byte, err error) {
@@ -40,7 +43,7 @@ func connect(conn io.ReadWriter, target hostPort, auth, via string) (rest []byte
 // length or a transfer coding has no meaning, and of any other answer only the
 // status is used.
 func readConnectAnswer(r io.Reader) (status int, rest []byte, err error) {
-	buf := make([]byte, 0, 4<<10)
+	buf := make([]byte, 0, usualConnectHead)
 	begin, searched := 0, 0 // of the present head; where its end is looked for
 	for {
 		if end := headEnd(buf, searched); end > 0 {

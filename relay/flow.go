@@ -37,8 +37,11 @@ func (f *flow) run() {
 		f.relay.fail(by, err)
 		return
 	}
-	f.relay.ended(f.src.side)
 	f.dst.told.Store(true)
+	if over := f.relay.ended(f.src.side); over {
+		f.complete.Store(true) // Run closes both now, which tells dst, too
+		return
+	}
 	err = f.dst.stream.CloseWrite()
 	switch {
 	case err == nil:

@@ -72,7 +72,7 @@ func (p *peer) close(complete bool) {
 		return
 	}
 	conn := p.beneath()
-	if conn == nil {
+	if conn == nil || p.bare.Load() {
 		_ = p.stream.Close()
 		return
 	}

@@ -167,14 +167,19 @@ func (r *Relay) Activity() Activity {
 	}
 }
 
-// ended notes that a side said that it has nothing more to send. What is seen
-// after the tunnel was broken is a consequence of that.
-func (r *Relay) ended(side Side) {
+// ended notes that a side said that it has nothing more to send, and reports
+// whether the tunnel is over by that, as the other has said so before. What is
+// seen after the tunnel was broken is a consequence of that.
+func (r *Relay) ended(side Side) (over bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.end.First == Nobody && r.end.By == Nobody {
+	if r.end.By != Nobody {
+		return false
+	}
+	if r.end.First == Nobody {
 		r.end.First = side
 	}
+	return r.end.First != side
 }
 
 // fail notes who broke the tunnel and closes both streams. The first to be
