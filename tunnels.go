@@ -16,8 +16,9 @@ const (
 	// How long nothing moves in a tunnel that is at rest: the target spoke last,
 	// so that nobody waits for it.
 	restAfter = 5 * time.Second
-	// How long tunnels go on when the program stops, where nothing is configured.
-	graceAtStop = 5 * time.Second
+	// How long tunnels go on when the program stops, where nothing is configured:
+	// systemd kills a Caddy that takes more than five seconds, as it is packaged.
+	graceAtStop = 3 * time.Second
 )
 
 // tunnels are all that stand, of all configurations. The zero value is ready.
