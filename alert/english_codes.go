@@ -44,6 +44,12 @@ var englishCodes = map[string]string{
 	"response_timeout":         "no answer in time",
 	"timeout":                  "it took too long",
 
+	"idle_timeout":  "nothing moved in the tunnel for too long",
+	"tunnel_grace":  "the tunnel's time after a reload was over",
+	"not_allowed":   "the new configuration does not allow the tunnel",
+	"cheaper_proxy": "a cheaper proxy works again",
+	"stopped":       "Caddy was stopped",
+
 	"blocked":      "the answer matched a block rule",
 	"overdue":      "it was slow to connect, and the next proxy overtook it",
 	"budget_spent": "its hard budget is spent",

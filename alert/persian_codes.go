@@ -44,6 +44,12 @@ var persianCodes = map[string]string{
 	"response_timeout":         "جواب به‌موقع نرسید",
 	"timeout":                  "زیادی طول کشید",
 
+	"idle_timeout":  "مدت زیادی در تونل چیزی رد و بدل نشد",
+	"tunnel_grace":  "مهلت تونل بعد از reload تمام شد",
+	"not_allowed":   "تنظیمات جدید این تونل را مجاز نمی‌داند",
+	"cheaper_proxy": "پروکسی ارزان‌تری دوباره کار می‌کند",
+	"stopped":       "Caddy متوقف شد",
+
 	"blocked":      "جواب با یکی از شرط‌های block مطابقت داشت",
 	"overdue":      "دیر وصل شد و پروکسی بعدی جلو افتاد",
 	"budget_spent": "سقف بودجهٔ hard پر شده",
