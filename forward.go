@@ -25,6 +25,7 @@ type ForwardFront struct {
 	clients   clientList
 	logins    *logins
 	guard     guard
+	entrance  entrance
 	listen    []string // where the front's server listens
 	accessLog bool     // the server has one
 }
@@ -47,7 +48,7 @@ func (f *ForwardFront) ServeHTTP(w http.ResponseWriter, r *http.Request, next ca
 	if r.Method == http.MethodConnect {
 		return f.tunnel(w, r, v)
 	}
-	p := &passage{carrier: &f.carrier, writer: w, to: v, forwards: true}
+	p := &passage{carrier: &f.carrier, writer: w, to: v, entrance: &f.entrance}
 	p.placeholders(r)
 	return p.forwardAs(withVia(r, v.via), v.rewrite)
 }
@@ -117,7 +118,7 @@ func (v *visit) read(r *http.Request) (err error) {
 		case r.URL.Opaque != "":
 			return errNoHost
 		}
-		v.via = v.front.app.registry.errands.of(r.RemoteAddr)
+		v.via = v.front.app.registry.errands.of(r)
 		v.host, v.port, err = parseAuthority(r.URL.Host, defaultPort)
 		return err
 	}

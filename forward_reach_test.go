@@ -4,7 +4,9 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"net/url"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"github.com/caddy-proxypool/proxypool/internal/proxytest"
@@ -110,5 +112,57 @@ func TestForwardNext(t *testing.T) {
 	}
 	if p.Accepted() != 0 {
 		t.Error("a request for the site went to a proxy")
+	}
+}
+
+// TestForwardCrowded: what waits is bounded, so that a request that goes round
+// through somebody who tells nothing of it comes to an end.
+func TestForwardCrowded(t *testing.T) {
+	var e entrance
+	for range maxWaiting {
+		if err := e.enter(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := e.enter(); err == nil {
+		t.Error("there is no end of room")
+	}
+	e.leave()
+	if err := e.enter(); err != nil {
+		t.Error("no room although somebody left")
+	}
+
+	// A middleman that hands on nothing but the target.
+	port := freePort(t)
+	var rounds atomic.Int32
+	between, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer between.Close()
+	go http.Serve(between, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		rounds.Add(1)
+		proxy := &url.URL{Scheme: "http", Host: fmt.Sprintf("127.0.0.1:%d", port)}
+		again := r.Clone(r.Context())
+		again.RequestURI, again.Header = "", http.Header{}
+		resp, err := (&http.Transport{Proxy: http.ProxyURL(proxy), DisableKeepAlives: true}).RoundTrip(again)
+		if err != nil {
+			http.Error(w, "", http.StatusBadGateway)
+			return
+		}
+		defer resp.Body.Close()
+		w.WriteHeader(resp.StatusCode)
+	}))
+	pools := fmt.Sprintf("pool main {\n\thealth_check off\n\tproxy Round http://%s\n}\n", between.Addr())
+	s := serve(t, pools, "")
+	s.port, s.url = port, fmt.Sprintf("http://127.0.0.1:%d", port)
+	s.load(pools, strings.ReplaceAll(forwardSite(""), "{port}", fmt.Sprint(port)))
+	resp, err := s.through(nil).Get("http://api.example/")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = resp.Body.Close()
+	if n := rounds.Load(); resp.StatusCode != http.StatusServiceUnavailable || n > maxWaiting {
+		t.Errorf("answer %s after %d rounds, want 503 after at most %d", resp.Status, n, maxWaiting)
 	}
 }

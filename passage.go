@@ -22,10 +22,9 @@ type targeter interface{ target() *pool.Target }
 // passage is one request on its way through a front.
 type passage struct {
 	*carrier
-	writer http.ResponseWriter
-	to     targeter
-
-	forwards bool // the client knows that it speaks to a proxy
+	writer    http.ResponseWriter
+	to        targeter
+	*entrance // of the forward front, whose clients know that they speak to a proxy
 
 	proxy  httputil.ReverseProxy
 	start  time.Time
@@ -55,6 +54,10 @@ func (p *passage) forwardAs(r *http.Request, rewrite func(*httputil.ProxyRequest
 // RoundTrip implements http.RoundTripper for ReverseProxy.
 func (p *passage) RoundTrip(req *http.Request) (*http.Response, error) {
 	p.app.begin(req.Context())
+	if err := p.enter(); err != nil {
+		return nil, err
+	}
+	defer p.leave()
 	resp, err := p.forward.Forward(req, p.to.target(), &p.trace)
 	if err != nil {
 		return nil, err
@@ -107,7 +110,7 @@ func (p *passage) log() {
 // error with the URI of the request, and in that may be a bot token. It names
 // what was tried and how that ended, and no address.
 func (p *passage) answerFailure(w http.ResponseWriter, r *http.Request) error {
-	if p.forwards {
+	if p.entrance != nil {
 		beProxy(w, r, p.err.Status)
 	}
 	if p.err.RetryAfter > 0 {

@@ -1,6 +1,7 @@
 package proxypool
 
 import (
+	"context"
 	"errors"
 	"net/http"
 	"net/netip"
@@ -42,10 +43,10 @@ func (f *ForwardFront) tunnel(w http.ResponseWriter, r *http.Request, v *visit) 
 		stopping.answer(w, r, f.pool.Name)
 		return nil
 	}
-	p := &passage{carrier: &f.carrier, writer: w, forwards: true, start: time.Now()}
+	p := &passage{carrier: &f.carrier, writer: w, entrance: &f.entrance, start: time.Now()}
 	p.placeholders(r)
 	f.app.begin(r.Context())
-	opened, err := f.forward.Tunnel(r.Context(), v.tunnelTarget(), v.via.String(), &p.trace)
+	opened, err := p.open(r.Context(), v)
 	if err != nil {
 		p.failed(w, r, err)
 		p.record(r)
@@ -61,13 +62,22 @@ func (f *ForwardFront) tunnel(w http.ResponseWriter, r *http.Request, v *visit) 
 	return t.takeOver(w)
 }
 
+// open opens the tunnel.
+func (p *passage) open(ctx context.Context, v *visit) (*pool.Tunnel, error) {
+	if err := p.entrance.enter(); err != nil {
+		return nil, err
+	}
+	defer p.entrance.leave()
+	return p.forward.Tunnel(ctx, v.tunnelTarget(), v.via.String(), &p.trace)
+}
+
 // tunnelTarget is what is known of the visit's target. Where answers of the API
 // can block a proxy, that holds for tunnels, too.
 func (v *visit) tunnelTarget() *pool.Target {
 	l, addr := v.front.pool, v.addr()
 	t := l.State().Target(pool.TargetKey{Scheme: pool.SchemeTunnel, Addr: addr, Guard: string(v.front.guard)}, nil)
 	if len(l.Blocks) > 0 {
-		t.SharesBlocks(l.State().Target(pool.TargetKey{Scheme: "https", Addr: addr, Trust: l.trust.id}, l.trust.config))
+		t.SharesBlocks(l.State().Known(pool.TargetKey{Scheme: "https", Addr: addr, Trust: l.trust.id}))
 	}
 	return t
 }

@@ -55,6 +55,7 @@ var englishCodes = map[string]string{
 	"budget_spent": "its hard budget is spent",
 	"client_gone":  "the app hung up",
 	"canceled":     "the app hung up before the answer came",
+	"crowded":      "too many requests were waiting",
 	"no_proxy":     "no proxy was usable",
 	"error":        "something else went wrong",
 }

@@ -55,6 +55,7 @@ var persianCodes = map[string]string{
 	"budget_spent": "سقف بودجهٔ hard پر شده",
 	"client_gone":  "برنامه اتصال را قطع کرد",
 	"canceled":     "برنامه قبل از رسیدن جواب قطع کرد",
+	"crowded":      "درخواست‌های زیادی در صف بودند",
 	"no_proxy":     "هیچ پروکسی قابل استفاده‌ای نبود",
 	"error":        "خطای دیگری پیش آمد",
 }

@@ -44,6 +44,7 @@ type Error struct {
 	Err    error
 
 	proxyFault bool
+	reached    bool
 	timeout    bool
 }
 
@@ -64,6 +65,10 @@ func (e *Error) ProxyFault() bool { return e.proxyFault }
 // by [Dialer.Control], which is nobody's failure: neither the proxy nor the
 // route did anything.
 func (e *Error) Forbidden() bool { return e.Reason == ReasonNotAllowed }
+
+// ProxyReached reports whether the proxy itself was there, and then kept silent,
+// dropped the connection or answered nonsense: which may be because of the target.
+func (e *Error) ProxyReached() bool { return e.reached }
 
 // Timeout reports whether the failure was that time ran out.
 func (e *Error) Timeout() bool { return e.timeout }
@@ -93,7 +98,7 @@ func (s stage) fail(ctx context.Context, err error) *Error {
 	if known := (*Error)(nil); errors.As(err, &known) {
 		return known
 	}
-	e := &Error{Reason: s.failed, proxyFault: s.proxy}
+	e := &Error{Reason: s.failed, proxyFault: s.proxy, reached: s == stageConnect}
 	var dns *net.DNSError
 	switch {
 	case ctx.Err() != nil && !ranOut(ctx):
@@ -137,7 +142,7 @@ func refused(status int) *Error {
 
 func nonsense(format string, args ...any) *Error {
 	return &Error{
-		Reason: ReasonProxyNonsense, proxyFault: true,
+		Reason: ReasonProxyNonsense, proxyFault: true, reached: true,
 		Err: fmt.Errorf("asking proxy for a tunnel: "+format, args...),
 	}
 }

@@ -69,6 +69,9 @@ func (c *HTTPConn) Ping(ctx context.Context) error { return c.proto.ping(ctx) }
 // LocalAddr is our end of the TCP connection.
 func (c *HTTPConn) LocalAddr() net.Addr { return c.conn.LocalAddr() }
 
+// RemoteAddr is the other end of the TCP connection: the proxy, or the target.
+func (c *HTTPConn) RemoteAddr() net.Addr { return c.conn.RemoteAddr() }
+
 // Bytes is how many bytes crossed the TCP connection so far.
 func (c *HTTPConn) Bytes() (in, out int64) { return c.conn.Bytes() }
 

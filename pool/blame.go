@@ -54,6 +54,11 @@ func (p *Proxy) blameConnect(c *connect, err error) {
 	switch {
 	case errors.Is(err, context.Canceled), isForbidden(err), c.route.target.key.Quiet:
 	case errors.As(err, &fault) && fault.ProxyFault():
+		if c.route.target.foreign() && proxyReached(err) {
+			p.blameRoute(c.route, c.start, fault.FailureReason())
+			p.suspect(c, fault.FailureReason())
+			return
+		}
 		p.blame(c.start, fault.FailureReason())
 	default:
 		p.blameRoute(c.route, c.start, failureReason(err))

@@ -29,6 +29,7 @@ type behaviour struct {
 	delay time.Duration // until the connection stands, or fails; forever = never
 	err   error         // how the connect fails
 	on    map[string]error
+	probe error // how the probe of a tunnel fails
 
 	answer func(*fakeConn, *http.Request) (*http.Response, error) // nil: 200
 	h2     bool
@@ -124,6 +125,9 @@ func (f *fakeProxy) Dial(ctx context.Context, d Dialing) (Conn, error) {
 // Tunnel is Dial for those who bring their own bytes.
 func (f *fakeProxy) Tunnel(ctx context.Context, d Dialing) (Pipe, error) {
 	c, err := f.Dial(ctx, d)
+	if err == nil && d.Probe {
+		err = f.behaviour().probe
+	}
 	if err != nil {
 		return nil, err
 	}

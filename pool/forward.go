@@ -332,7 +332,7 @@ func (a *attempt) proxyAnswered(resp *http.Response) error {
 	a.step(a.proxy, reason)
 	switch {
 	case a.target.key.Quiet:
-	case proxyFault:
+	case proxyFault && !a.target.foreign(): // it may have been the target that said so
 		a.proxy.blame(a.start, reason)
 	default:
 		a.proxy.blameRoute(a.route, a.start, reason)

@@ -106,11 +106,12 @@ type ProxyState struct {
 	lastSuccess          atomic.Int64 // of a check or an attempt
 	lastTraffic          atomic.Int64 // of an attempt
 	lastCheck, nextCheck atomic.Int64
-	responseTime         atomic.Int64 // of checks, a moving average in nanoseconds
-	checking             atomic.Bool  // a check is under way
-	checkFailed          atomic.Bool  // the last check did
-	denied               atomic.Int32 // checks in a row that failed while its traffic flowed
-	wasSpent             atomic.Bool  // its budget was spent when last looked at
+	responseTime         atomic.Int64           // of checks, a moving average in nanoseconds
+	checking             atomic.Bool            // a check is under way
+	checkFailed          atomic.Bool            // the last check did
+	denied               atomic.Int32           // checks in a row that failed while its traffic flowed
+	wasSpent             atomic.Bool            // its budget was spent when last looked at
+	accused              atomic.Pointer[Target] // that a client chose, with which it last fared badly
 	identity             atomic.Pointer[string]
 	changed              atomic.Bool // since it was last stored
 	met                  atomic.Bool // some store was asked for a record, so that there may be a new one
@@ -138,6 +139,7 @@ type ProxyState struct {
 	recalled   map[targetName]trouble // routes that were in trouble before a restart
 	asked      []string               // the stores that were asked for a record
 	steered    bool                   // an admin said whether it is disabled
+	suspected  bool                   // its checks hurry until they tell
 }
 
 // totals are the counters of a row in the status.
@@ -264,9 +266,10 @@ type Target struct {
 type TargetKey struct {
 	Scheme, Addr, Trust string
 
-	// Guard tells targets apart of which some may be reached without a proxy
-	// only at certain addresses. What it says is between the front and the
-	// [Dialer]; empty is no limit.
+	// Guard is set for targets that clients choose, and says what of them may be
+	// reached without a proxy; that is between the front and the [Dialer]. What a
+	// client chose tells nothing of a proxy, and what it makes up must harm nobody
+	// else: see [Target.foreign].
 	Guard string
 
 	// Quiet is for what we ask for on our own behalf, such as the delivery of an

@@ -33,6 +33,7 @@ type Route struct {
 	answerTime   median       // from request sent to response headers
 	pending      inFlight     // connects
 	suspect      atomic.Bool  // its standing connections are in doubt
+	suspected    atomic.Int64 // when it was last probed because a tunnel ended badly
 	idle         idleStack    // HTTP/1.1
 	shared       atomic.Pointer[[]*standing]
 	drainBefore  atomic.Int64 // connections made before this are let go

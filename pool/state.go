@@ -156,12 +156,15 @@ func (s *State) Target(key TargetKey, config func() *tls.Config) *Target {
 	return t
 }
 
-// evict takes out the target that was asked for the longest ago; the caller
-// holds the lock.
+// evict takes out the target that was asked for the longest ago, of those that
+// clients chose where there are any; the caller holds the lock.
 func (s *State) evict() *Target {
 	var oldest *Target
 	s.targets.Range(func(_, v any) bool {
-		if t := v.(*Target); oldest == nil || t.lastUsed() < oldest.lastUsed() {
+		t := v.(*Target)
+		switch {
+		case oldest == nil, t.foreign() && !oldest.foreign(),
+			t.foreign() == oldest.foreign() && t.lastUsed() < oldest.lastUsed():
 			oldest = t
 		}
 		return true
@@ -192,7 +195,7 @@ func (t *Target) ask(now time.Time) {
 	if n := now.UnixNano(); n-t.asked.Load() > int64(time.Second) {
 		t.asked.Store(n)
 	}
-	if !t.key.Quiet && t.state.lastTarget.Load() != t {
+	if !t.key.Quiet && !t.foreign() && t.state.lastTarget.Load() != t {
 		t.state.lastTarget.Store(t)
 	}
 }

@@ -195,6 +195,7 @@ func (p *Proxy) Checked(r CheckResult) {
 	}
 	s.checkFailed.Store(!r.OK)
 	if r.OK {
+		s.suspected = false
 		s.observeCheck(r.Duration)
 		p.checkPassed(now)
 	} else {
@@ -233,8 +234,12 @@ func (p *Proxy) checkFailed(now time.Time, r CheckResult, flowing bool) {
 		return
 	}
 	s.counted = now
-	if int(s.failures.Add(1)) >= p.MaxFailures {
+	switch {
+	case int(s.failures.Add(1)) >= p.MaxFailures:
+		s.suspected = false
 		p.goDown(now, r.Reason)
+	case s.suspected:
+		s.nextCheck.Store(now.Add(p.pool.Checks.RecoveryInterval).UnixNano())
 	}
 }
 

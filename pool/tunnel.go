@@ -49,6 +49,7 @@ func (f *Forwarder) Tunnel(ctx context.Context, t *Target, via string, trace *Tr
 	}
 	a.step(a.proxy, reasonOK)
 	a.route.countAttempt(false)
+	f.pool.state.lastTarget.Store(t) // one that can be reached
 	return &Tunnel{
 		Pipe: a.conn.Conn.(*tunnelConn).Pipe, Trace: *trace,
 		proxy: a.proxy, route: a.route, conn: a.conn, start: a.start,
@@ -70,14 +71,14 @@ func (t *Tunnel) Answered() {
 }
 
 // Unanswered notes that nothing has come from the target for so long after the
-// client's first bytes. Where that is too long the route has failed once, so
-// that others go another way; the tunnel itself stays.
+// client's first bytes. Where that is too long the route is probed, so that others
+// go another way; the tunnel itself stays.
 func (t *Tunnel) Unanswered(since time.Duration) {
 	if since < maxSilence || t.answered.Load() || t.silent.Swap(true) {
 		return
 	}
 	t.route.account.fail()
-	t.proxy.blameRoute(t.route, t.start, reasonSilent)
+	t.proxy.suspectRoute(t.route)
 }
 
 // Displaced reports whether a tunnel that is at rest had better be closed, so

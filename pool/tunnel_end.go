@@ -24,13 +24,13 @@ func (t *Tunnel) End(e TunnelEnd) {
 	switch {
 	case t.proxy.State.overdrawn() && e.Broke != "":
 		t.Trace.Err = reasonBudget
-	case !e.blamesRoute():
+	case !e.incriminates():
 		if e.FromTarget > 0 {
 			t.proxy.routeSucceeded(t.route)
 		}
 	case !t.silent.Load():
 		t.route.account.fail()
-		t.proxy.blameRoute(t.route, t.start, t.Trace.Err)
+		t.proxy.suspectRoute(t.route)
 	}
 	t.route.state.touch()
 }
@@ -62,17 +62,17 @@ func (e *TunnelEnd) unheard() bool {
 	return e.FromTarget == 0 && e.FromClient > 0 && e.Quiet >= maxSilence
 }
 
-// blamesRoute reports whether the end was the route's failure: the target's side
-// broke while the client waited or bytes came, or never said anything. A
-// connection that breaks at rest, or when the client has said its farewell, is
-// nobody's failure.
-func (e *TunnelEnd) blamesRoute() bool {
+// incriminates reports whether the end may have been the route's failure: the
+// target's side broke while the client waited or bytes came, or never said
+// anything. A connection that breaks at rest, or when the client has said its
+// farewell, is nobody's failure, nor is one on which the client said nothing.
+func (e *TunnelEnd) incriminates() bool {
 	switch {
 	case e.Cut != "":
 		return false
 	case e.Broke != "":
 		return e.FromTarget == 0 || !e.ClientFirst && (e.ClientLast || e.Quiet < maxSilence)
 	default:
-		return e.FromTarget == 0 && (e.TargetFirst || e.unheard())
+		return e.FromTarget == 0 && e.FromClient > 0 && (e.TargetFirst || e.unheard())
 	}
 }

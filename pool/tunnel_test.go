@@ -3,6 +3,7 @@ package pool
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"testing"
 	"time"
@@ -188,7 +189,7 @@ func TestTunnelEnds(t *testing.T) {
 		"it broke at rest":                      {TunnelEnd{FromClient: 9, FromTarget: 9, Quiet: time.Minute, Broke: "conn_reset"}, "conn_reset", false},
 		"it broke before anything came":         {TunnelEnd{Quiet: time.Minute, Broke: "conn_reset"}, "conn_reset", true},
 		"the target closed before it answered":  {TunnelEnd{FromClient: 9, TargetFirst: true}, "target_closed", true},
-		"the target closed without a word":      {TunnelEnd{TargetFirst: true}, "target_closed", true},
+		"the target closed without a word":      {TunnelEnd{TargetFirst: true}, "target_closed", false},
 		"the client waited long, for nothing":   {TunnelEnd{FromClient: 9, Quiet: maxSilence}, "silent", true},
 		"the client was impatient":              {TunnelEnd{FromClient: 9, Quiet: time.Second}, "client_gone", false},
 		"the client said nothing":               {TunnelEnd{Quiet: time.Hour}, "client_gone", false},
@@ -199,30 +200,34 @@ func TestTunnelEnds(t *testing.T) {
 		"the target closed after it had spoken": {TunnelEnd{FromClient: 9, FromTarget: 9, TargetFirst: true}, "", false},
 	} {
 		t.Run(name, func(t *testing.T) {
-			inBubble(t, func(t *testing.T) {
-				w := newWorld(t, named("A B"), nil)
-				for range 3 {
+			for _, broken := range []bool{true, false} { // what our own probes find
+				inBubble(t, func(t *testing.T) {
+					w := newWorld(t, named("A B"), nil)
+					if broken {
+						w.fake["A"].be(behaviour{delay: time.Millisecond, probe: &fault{reason: "target_reset"}})
+					}
 					tunnel := w.through("A")
 					w.pass(tc.end.Quiet)
 					if got := w.ended(tunnel, tc.end); got != tc.want {
 						t.Errorf("ended with %q, want %q", got, tc.want)
 					}
-				}
-				row := w.row("A")
-				if failing := len(row.FailingFor) > 0; failing != tc.wantBlame {
-					t.Errorf("A is failing after three such ends: %v, want %v", failing, tc.wantBlame)
-				}
-				want := int64(0)
-				if tc.wantBlame {
-					want = 3
-				}
-				if row.Requests != 3 || row.Failed != want {
-					t.Errorf("%d attempts, %d failed, want 3 and %d", row.Requests, row.Failed, want)
-				}
-				if n := w.fake["A"].open(); n != 0 {
-					t.Errorf("%d tunnels are open, want none", n)
-				}
-			})
+					w.pass(time.Second)
+					row := w.row("A")
+					if failing := len(row.FailingFor) > 0; failing != (tc.wantBlame && broken) {
+						t.Errorf("A is failing: %v, although the end tells something: %v, and probes fail: %v", failing, tc.wantBlame, broken)
+					}
+					want := int64(0)
+					if tc.wantBlame {
+						want = 1
+					}
+					if row.Requests != 1 || row.Failed != want {
+						t.Errorf("%d attempts, %d failed, want 1 and %d", row.Requests, row.Failed, want)
+					}
+					if n := w.fake["A"].open(); n != 0 && !broken {
+						t.Errorf("%d tunnels are open, want none", n)
+					}
+				})
+			}
 		})
 	}
 }
@@ -246,37 +251,130 @@ func TestTunnelsBreakOnce(t *testing.T) {
 	})
 }
 
-// TestTunnelSilent: tunnels in which nothing answers take the route out while
-// they are still there.
+// TestTunnelSilent: a tunnel in which nothing answers has the route probed while
+// it is still there, and once.
 func TestTunnelSilent(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		w := newWorld(t, named("A B"), nil)
-		var tunnels []*Tunnel
-		for range 3 {
-			tunnel := w.through("A")
-			tunnels = append(tunnels, tunnel)
-			w.pass(maxSilence + time.Millisecond)
-			tunnel.Unanswered(maxSilence - 1)
-			tunnel.Unanswered(maxSilence)
-			tunnel.Unanswered(2 * maxSilence)
-			w.pass(time.Millisecond)
+		w.fake["A"].be(behaviour{delay: time.Millisecond, probe: &fault{reason: "target_tls_timeout"}})
+		tunnel := w.through("A")
+		w.pass(maxSilence + time.Millisecond)
+		tunnel.Unanswered(maxSilence - 1)
+		w.pass(time.Second)
+		if row := w.row("A"); len(row.FailingFor) != 0 {
+			t.Error("the route failed too early")
 		}
+		tunnel.Unanswered(maxSilence)
+		tunnel.Unanswered(2 * maxSilence)
+		w.pass(time.Second)
 		w.ended(w.through("B"), fine)
-		for _, tunnel := range tunnels {
-			w.ended(tunnel, TunnelEnd{FromClient: 9, Quiet: 2 * maxSilence})
-			w.pass(time.Millisecond)
-		}
-		if row := w.row("A"); row.Requests != 3 || row.Failed != 3 {
-			t.Errorf("%d attempts, %d failed, want 3 and 3: each counts once", row.Requests, row.Failed)
+		w.ended(tunnel, TunnelEnd{FromClient: 9, Quiet: 2 * maxSilence})
+		if row := w.row("A"); row.Requests != 1 || row.Failed != 1 {
+			t.Errorf("%d attempts, %d failed, want 1 and 1: each counts once", row.Requests, row.Failed)
 		}
 
-		// A probe stands, and the next tunnel is through A again.
+		w.fake["A"].be(behaviour{})
 		w.tick(10 * time.Second)
-		tunnel := w.through("A")
+		w.ended(w.through("A"), fine)
 		if row := w.row("A"); len(row.FailingFor) != 0 {
 			t.Errorf("A is still failing for %v", row.FailingFor)
 		}
-		w.ended(tunnel, fine)
+	})
+}
+
+// TestSuspicionIsRare: however many tunnels end badly, the route is not probed all
+// the time.
+func TestSuspicionIsRare(t *testing.T) {
+	for cost, want := range map[float64]int{0: 12, 10: 1} {
+		inBubble(t, func(t *testing.T) {
+			w := newWorld(t, []proxySpec{{name: "A", cost: cost}}, nil)
+			probes := -600
+			for range 600 {
+				w.ended(w.through("A"), TunnelEnd{FromClient: 9, TargetFirst: true})
+				w.pass(98 * time.Millisecond)
+			}
+			if probes += w.fake["A"].dialled(); probes != want {
+				t.Errorf("%d probes in a minute at %v dollars, want %d", probes, cost, want)
+			}
+		})
+	}
+}
+
+// reachedFault is silence of a proxy that was there.
+type reachedFault struct{ fault }
+
+func (*reachedFault) ProxyReached() bool { return true }
+
+// TestForeignTarget: a target that a client chose takes no proxy down: the proxy is
+// checked, and that tells.
+func TestForeignTarget(t *testing.T) {
+	const dead = "dead.example.com:443"
+	silent := map[string]error{dead: &reachedFault{fault{reason: "proxy_silent", proxy: true, timeout: true}}}
+	ask := func(w *world, addr string) {
+		_, _ = NewForwarder(w.Pool, w.options).Tunnel(context.Background(),
+			w.state.Target(TargetKey{Scheme: SchemeTunnel, Addr: addr, Guard: "public"}, nil), "", new(Trace))
+		w.pass(time.Millisecond)
+	}
+	inBubble(t, func(t *testing.T) {
+		w := newWorld(t, named("A"), nil)
+		w.fake["A"].be(behaviour{on: silent})
+		w.ended(w.through("A"), fine)
+		w.check("A", true, time.Millisecond)
+		w.pass(10 * time.Second)
+		for range 6 {
+			ask(w, dead)
+		}
+		row := w.row("A")
+		if row.Status != StatusHealthy || row.FailureCount != 0 {
+			t.Errorf("one dead target, and A is %s with %d failures", row.Status, row.FailureCount)
+		}
+		if row.NextCheck.After(time.Now()) {
+			t.Errorf("A is checked at %v, want now", row.NextCheck)
+		}
+
+		// The checks hurry, and tell.
+		for range 3 {
+			w.check("A", false, time.Millisecond)
+			if next := time.Until(w.row("A").NextCheck); next > 5*time.Second {
+				t.Errorf("the next check is in %v, want the recovery interval at most", next)
+			}
+			w.pass(5 * time.Second)
+		}
+		if row := w.row("A"); row.Status != StatusDown {
+			t.Errorf("A is %s after three checks that failed", row.Status)
+		}
+	})
+	// Without checks a second target has to fare as badly.
+	inBubble(t, func(t *testing.T) {
+		w := newWorld(t, named("A"), func(c *Config) { c.Checks.Disabled = true })
+		silent["other.example.com:443"] = silent[dead]
+		w.fake["A"].be(behaviour{on: silent})
+		for range 6 {
+			ask(w, dead)
+		}
+		if row := w.row("A"); row.FailureCount != 0 {
+			t.Errorf("one dead target is %d failures of the proxy", row.FailureCount)
+		}
+		ask(w, "other.example.com:443")
+		if row := w.row("A"); row.FailureCount != 1 {
+			t.Errorf("%d failures, want 1 after two targets", row.FailureCount)
+		}
+	})
+}
+
+// TestForeignTargetsAreEvictedFirst: clients who make up targets wipe out nothing
+// that is known of those in the configuration.
+func TestForeignTargetsAreEvictedFirst(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		w := newWorld(t, named("A B"), nil)
+		w.proxy("A").block(w.route("A"), time.Now().Add(time.Hour), "429")
+		for n := range 2 * maxTargets {
+			w.pass(time.Millisecond)
+			w.state.Target(TargetKey{Scheme: SchemeTunnel, Addr: fmt.Sprintf("%d.example.com:443", n), Guard: "public"}, nil)
+		}
+		if row := w.row("A"); len(row.BlockedFor) != 1 {
+			t.Errorf("A is blocked for %v, want the api still", row.BlockedFor)
+		}
 	})
 }
 
