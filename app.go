@@ -32,7 +32,8 @@ type App struct {
 	alerting alerting
 	emitter  *emitter
 	logger   *zap.Logger
-	holds    bool // the registry, to be released
+	holds    bool  // the registry, to be released
+	number   int64 // a later configuration has a higher one
 }
 
 // CaddyModule returns the Caddy module information.
@@ -62,6 +63,7 @@ func (a *App) Provision(ctx caddy.Context) error {
 		return err
 	}
 	a.registry, a.books, a.begun, a.holds = registry, registry.books, registry.begun, true
+	a.number = registry.nextNumber()
 	if a.emitter, err = newEmitter(ctx, a.logger); err != nil {
 		return err
 	}

@@ -49,7 +49,7 @@ type FrontConfig struct {
 	IdleTimeout *caddy.Duration `json:"idle_timeout,omitempty"`
 
 	// How long running tunnels live on after a reload and when Caddy stops. 0
-	// ends them at once. Default: without end at a reload, 5s at a stop.
+	// ends them at once. Default: without end at a reload, 3s at a stop.
 	TunnelGrace *caddy.Duration `json:"tunnel_grace,omitempty"`
 
 	ForwardConfig

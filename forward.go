@@ -41,7 +41,7 @@ func (f *ForwardFront) ServeHTTP(w http.ResponseWriter, r *http.Request, next ca
 	}
 	v, refused := f.admitted(r)
 	if refused != nil {
-		refused.answer(w, r)
+		refused.answer(w, r, f.pool.Name)
 		return nil
 	}
 	if r.Method == http.MethodConnect {
@@ -52,15 +52,18 @@ func (f *ForwardFront) ServeHTTP(w http.ResponseWriter, r *http.Request, next ca
 	return p.forwardAs(withVia(r, v.via), v.rewrite)
 }
 
-// isForwarded reports whether a request is for a proxy: CONNECT, or the whole URL
-// of an http target in the request line. HTTP/2 and HTTP/3 don't tell such a URL
-// from that of an ordinary request. CONNECT with a protocol (RFC 8441) is a
-// WebSocket for a site.
+// isForwarded reports whether a request is for a proxy: CONNECT, or a whole URL in
+// the request line. HTTP/2 and HTTP/3 don't tell such a URL from that of an
+// ordinary request. CONNECT with a protocol (RFC 8441) is a WebSocket for a site.
+//
+// Only http is forwarded by its URL. But nobody sends another URL who does not take
+// this for a proxy, and what a site would answer, such as an empty 200, must not be
+// taken for the target's answer.
 func isForwarded(r *http.Request) bool {
 	if r.Method == http.MethodConnect {
 		return r.Header.Get(":protocol") == "" && (r.ProtoMajor != 3 || r.Proto == "HTTP/3.0")
 	}
-	return r.ProtoMajor == 1 && r.URL.Scheme == "http" && r.URL.Host != ""
+	return r.ProtoMajor == 1 && r.URL.Scheme != "" && (r.URL.Host != "" || r.URL.Opaque != "")
 }
 
 // visit is what an admitted client wants.
@@ -78,23 +81,28 @@ type visit struct {
 func (f *ForwardFront) admitted(r *http.Request) (*visit, *refusal) {
 	v := &visit{front: f, client: clientAddr(r)}
 	if !f.clients.admits(v.client) {
-		return nil, &refusal{http.StatusForbidden, "this client may not use the proxy"}
+		return nil, &refusal{http.StatusForbidden, "client_not_allowed", "this client may not use the proxy"}
 	}
 	var ok bool
-	if v.user, ok = f.logins.check(r.Context(), v.client, r.Header.Get("Proxy-Authorization")); !ok {
-		return nil, &refusal{http.StatusProxyAuthRequired, "user name and password are wrong or missing"}
+	login := r.Header.Get("Proxy-Authorization")
+	if v.user, ok = f.logins.check(r.Context(), v.client, login); !ok {
+		reason := "login_wrong"
+		if login == "" {
+			reason = "login_missing"
+		}
+		return nil, &refusal{http.StatusProxyAuthRequired, reason, "user name and password are wrong or missing"}
 	}
 	if repl, ok := r.Context().Value(caddy.ReplacerCtxKey).(*caddy.Replacer); ok && v.user != "" {
 		repl.Set("http.auth.user.id", v.user) // for the access log, as http.authentication does
 	}
 	if err := v.read(r); err != nil {
-		return nil, &refusal{http.StatusBadRequest, err.Error()}
+		return nil, &refusal{http.StatusBadRequest, "bad_request", err.Error()}
 	}
 	if v.via.goesRound(f.pool.Name) {
-		return nil, &refusal{http.StatusLoopDetected, "the request came through this proxy already: a proxy of the pool leads back to it"}
+		return nil, &refusal{http.StatusLoopDetected, "loop", "the request came through this proxy already: a proxy of the pool leads back to it"}
 	}
 	if !f.allow.allows(v.host, v.port) {
-		return nil, &refusal{http.StatusForbidden, fmt.Sprintf("%s is not allowed here", v.addr())}
+		return nil, &refusal{http.StatusForbidden, "target_not_allowed", fmt.Sprintf("%s is not allowed here", v.addr())}
 	}
 	return v, nil
 }
@@ -103,7 +111,10 @@ func (f *ForwardFront) admitted(r *http.Request) (*visit, *refusal) {
 func (v *visit) read(r *http.Request) (err error) {
 	if r.Method != http.MethodConnect {
 		const defaultPort = 80
-		if r.URL.Opaque != "" {
+		switch {
+		case r.URL.Scheme != "http":
+			return errNotHTTP
+		case r.URL.Opaque != "":
 			return errNoHost
 		}
 		v.via = v.front.app.registry.errands.of(r.RemoteAddr)

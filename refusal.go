@@ -3,23 +3,28 @@ package proxypool
 import (
 	"errors"
 	"net/http"
+
+	"github.com/caddy-proxypool/proxypool/pool"
 )
 
 // refusal is why a front does nothing for a client.
 type refusal struct {
 	status int
+	reason string // in one word, for the log
 	text   string
 }
 
 var (
 	errNoHost      = errors.New("expected the URL of an http target, with a host")
 	errConnectBody = errors.New("expected CONNECT without a body")
+	errNotHTTP     = errors.New("expected CONNECT for a target that is not http://; this client sent the URL itself, as axios did before 1.7")
 )
 
 // answer tells the client. After a refused CONNECT the connection is closed:
 // what the client may have sent for the tunnel already must not be taken for its
 // next request.
-func (n *refusal) answer(w http.ResponseWriter, r *http.Request) {
+func (n *refusal) answer(w http.ResponseWriter, r *http.Request, poolName string) {
+	givePlaceholders(r, &pool.Trace{Pool: poolName, Err: n.reason})
 	if n.status == http.StatusProxyAuthRequired {
 		w.Header().Set("Proxy-Authenticate", `Basic realm="proxy", charset="UTF-8"`)
 	}

@@ -32,6 +32,7 @@ type registry struct {
 	pools      map[string]*pool.State
 	running    []*App // configurations that were started, the newest last
 	trusts     []knownTrust
+	made       int64 // configurations so far
 	trustCount int
 }
 
@@ -73,13 +74,21 @@ func (r *registry) state(name string) *pool.State {
 // knows comes before what the configuration changes.
 func (r *registry) started(a *App) {
 	r.mu.Lock()
+	first := len(r.running) == 0
 	r.running = append(r.running, a)
 	r.mu.Unlock()
+	r.follow(a)
+	if first {
+		r.tunnels.reopen()
+	}
+	r.beginOnce.Do(func() { close(r.begun) })
+}
+
+// follow makes all but the tunnels follow a configuration.
+func (r *registry) follow(a *App) {
 	r.books.Follow(context.Background(), a.settings) // waits for some seconds at most
 	a.adopt()
 	r.desk.Follow(a.alerting.settings)
-	r.tunnels.review(a)
-	r.beginOnce.Do(func() { close(r.begun) })
 }
 
 // beginWithin is how long a request waits at most for what a store knows.
@@ -112,19 +121,29 @@ func (r *registry) stopped(a *App) {
 	if i >= 0 {
 		r.running = slices.Delete(r.running, i, i+1)
 	}
-	var before *App
-	if newest && i > 0 {
-		before = r.running[i-1]
+	var goesOn *App
+	if n := len(r.running); n > 0 {
+		goesOn = r.running[n-1]
 	}
 	r.mu.Unlock()
-	if before != nil {
-		r.books.Follow(context.Background(), before.settings)
-		before.adopt()
-		r.desk.Follow(before.alerting.settings)
+	switch {
+	case goesOn == nil:
+		r.tunnels.drain()
+	case newest:
+		r.follow(goesOn)
 	}
-	if newest && i == 0 {
-		r.tunnels.drain() // nobody goes on
+	if goesOn != nil {
+		// Only now is it certain which configuration holds.
+		r.tunnels.review(goesOn, a)
 	}
+}
+
+// nextNumber is the number of another configuration.
+func (r *registry) nextNumber() int64 {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.made++
+	return r.made
 }
 
 // newest is the configuration that was started last, nil where none runs.

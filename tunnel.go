@@ -38,8 +38,8 @@ type tunnel struct {
 // that nothing of the request stays in memory; on others it cannot be.
 func (f *ForwardFront) tunnel(w http.ResponseWriter, r *http.Request, v *visit) error {
 	if f.app.registry.tunnels.over() {
-		stopping := refusal{http.StatusServiceUnavailable, "the proxy is being stopped"}
-		stopping.answer(w, r)
+		stopping := refusal{http.StatusServiceUnavailable, "stopping", "the proxy is being stopped"}
+		stopping.answer(w, r, f.pool.Name)
 		return nil
 	}
 	p := &passage{carrier: &f.carrier, writer: w, forwards: true, start: time.Now()}

@@ -7,6 +7,7 @@ import (
 
 	"github.com/caddyserver/caddy/v2"
 
+	"github.com/caddy-proxypool/proxypool/dial"
 	"github.com/caddy-proxypool/proxypool/pool"
 )
 
@@ -16,8 +17,9 @@ const (
 	// How long nothing moves in a tunnel that is at rest: the target spoke last,
 	// so that nobody waits for it.
 	restAfter = 5 * time.Second
-	// How long tunnels go on when the program stops, where nothing is configured.
-	graceAtStop = 5 * time.Second
+	// How long tunnels go on when the program stops, where nothing is configured:
+	// systemd kills a Caddy that takes more than five seconds, as it is packaged.
+	graceAtStop = 3 * time.Second
 )
 
 // tunnels are all that stand, of all configurations. The zero value is ready.
@@ -36,7 +38,9 @@ type tunnels struct {
 func (ts *tunnels) begin(t *tunnel) {
 	ts.mu.Lock()
 	defer ts.mu.Unlock()
-	t.review(ts.current) // it may have been on its way through a reload
+	if ts.current != nil {
+		t.review(ts.current, nil) // it may have been on its way through a reload
+	}
 	if ts.closed {
 		t.relay.Cut(errStopped)
 		return
@@ -117,20 +121,28 @@ func (t *tunnel) look(now time.Time) {
 	}
 }
 
-// review ends the tunnels of earlier configurations that the new one does not
-// allow, and gives the others the time that they were promised.
-func (ts *tunnels) review(a *App) {
+// reopen lets tunnels begin again.
+func (ts *tunnels) reopen() {
 	ts.mu.Lock()
-	ts.closed, ts.current = false, a
+	defer ts.mu.Unlock()
+	ts.closed = false
+}
+
+// review ends the tunnels of earlier configurations, and of the one that is gone,
+// that the present one does not allow, and gives the others the time that they
+// were promised.
+func (ts *tunnels) review(present, gone *App) {
+	ts.mu.Lock()
+	ts.current = present
 	ts.mu.Unlock()
 	for _, t := range ts.list() {
-		t.review(a)
+		t.review(present, gone)
 	}
 }
 
-func (t *tunnel) review(a *App) {
+func (t *tunnel) review(a, gone *App) {
 	switch grace := t.front.TunnelGrace; {
-	case a == nil, t.front.app == a:
+	case t.front.app.number >= a.number && t.front.app != gone:
 	case !t.stays(a.fronts):
 		t.relay.Cut(errDisallowed)
 	case grace != nil && t.deadline.Load() == 0:
@@ -212,7 +224,7 @@ func (f *ForwardFront) shuttingDown() {
 func (t *tunnel) stays(fronts []*ForwardFront) bool {
 	for _, f := range fronts {
 		if f.pool.Name == t.front.pool.Name && f.listensLike(t.front) && f.clients.admits(t.client) &&
-			f.knows(t) && f.allow.allows(t.host, t.port) && f.pool.has(t.Proxy()) {
+			f.knows(t) && f.allow.allows(t.host, t.port) && f.pool.has(t.Proxy()) && f.lets(t) {
 			return true
 		}
 	}
@@ -232,6 +244,16 @@ func (f *ForwardFront) knows(t *tunnel) bool {
 	return slices.ContainsFunc(t.front.BasicAuth, func(l LoginConfig) bool {
 		return l.User == t.user && slices.Contains(f.BasicAuth, l)
 	})
+}
+
+// lets reports whether the front lets clients reach the address that the tunnel
+// leads to, where there is no proxy in between.
+func (f *ForwardFront) lets(t *tunnel) bool {
+	if t.Proxy().URL != "direct" {
+		return true
+	}
+	to := t.Pipe.(*dial.Conn).NetConn().RemoteAddr().String()
+	return f.guard.control("tcp", to, nil) == nil
 }
 
 // has reports whether the proxy is in the pool, at the address that it had.

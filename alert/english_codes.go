@@ -18,11 +18,14 @@ var englishCodes = map[string]string{
 	"proxy_answer":       "it sent an error page of its own",
 	"bad_proxy":          "its configuration cannot be used",
 	"tunnel_refused":     "it refused to connect to the target",
+	"loop":               "it leads back to this Caddy",
 
-	"bad_target":         "the target cannot be asked for through it",
-	"target_tls":         "TLS with the target failed",
-	"target_tls_timeout": "TLS with the target timed out",
-	"target_reset":       "the connection to the target was reset",
+	"address_not_allowed": "the target's address is a private one",
+	"target_closed":       "the target closed without an answer",
+	"bad_target":          "the target cannot be asked for through it",
+	"target_tls":          "TLS with the target failed",
+	"target_tls_timeout":  "TLS with the target timed out",
+	"target_reset":        "the connection to the target was reset",
 
 	"conn_reset":     "the connection was reset",
 	"conn_closed":    "the connection was closed",
@@ -40,6 +43,12 @@ var englishCodes = map[string]string{
 	"silent":                   "the answer stayed away, and so did a probe's",
 	"response_timeout":         "no answer in time",
 	"timeout":                  "it took too long",
+
+	"idle_timeout":  "nothing moved in the tunnel for too long",
+	"tunnel_grace":  "the tunnel's time after a reload was over",
+	"not_allowed":   "the new configuration does not allow the tunnel",
+	"cheaper_proxy": "a cheaper proxy works again",
+	"stopped":       "Caddy was stopped",
 
 	"blocked":      "the answer matched a block rule",
 	"overdue":      "it was slow to connect, and the next proxy overtook it",

@@ -18,11 +18,14 @@ var persianCodes = map[string]string{
 	"proxy_answer":       "پروکسی صفحهٔ خطای خودش را فرستاد",
 	"bad_proxy":          "تنظیمات پروکسی قابل استفاده نیست",
 	"tunnel_refused":     "پروکسی اتصال به مقصد را قبول نکرد",
+	"loop":               "این پروکسی به خود همین Caddy برمی‌گردد",
 
-	"bad_target":         "پروکسی این مقصد را پشتیبانی نمی‌کند",
-	"target_tls":         "TLS با مقصد برقرار نشد",
-	"target_tls_timeout": "TLS با مقصد تایم‌اوت شد",
-	"target_reset":       "اتصال به مقصد ریست شد",
+	"address_not_allowed": "آدرس مقصد خصوصی است",
+	"target_closed":       "مقصد بدون جواب اتصال را بست",
+	"bad_target":          "پروکسی این مقصد را پشتیبانی نمی‌کند",
+	"target_tls":          "TLS با مقصد برقرار نشد",
+	"target_tls_timeout":  "TLS با مقصد تایم‌اوت شد",
+	"target_reset":        "اتصال به مقصد ریست شد",
 
 	"conn_reset":     "اتصال ریست شد",
 	"conn_closed":    "اتصال بسته شد",
@@ -40,6 +43,12 @@ var persianCodes = map[string]string{
 	"silent":                   "جوابی نیامد و تست مسیر هم جواب نگرفت",
 	"response_timeout":         "جواب به‌موقع نرسید",
 	"timeout":                  "زیادی طول کشید",
+
+	"idle_timeout":  "مدت زیادی در تونل چیزی رد و بدل نشد",
+	"tunnel_grace":  "مهلت تونل بعد از reload تمام شد",
+	"not_allowed":   "تنظیمات جدید این تونل را مجاز نمی‌داند",
+	"cheaper_proxy": "پروکسی ارزان‌تری دوباره کار می‌کند",
+	"stopped":       "Caddy متوقف شد",
 
 	"blocked":      "جواب با یکی از شرط‌های block مطابقت داشت",
 	"overdue":      "دیر وصل شد و پروکسی بعدی جلو افتاد",

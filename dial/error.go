@@ -30,6 +30,7 @@ const (
 	ReasonProxyPayment     = "proxy_payment"
 	ReasonProxyRateLimited = "proxy_rate_limited"
 	ReasonTunnelRefused    = "tunnel_refused"
+	ReasonLoop             = "loop" // the proxy says that the tunnel came through it before
 	ReasonTargetTLS        = "target_tls"
 	ReasonTargetTLSTimeout = "target_tls_timeout"
 	ReasonTargetReset      = "target_reset" // closed or reset once the tunnel stood
@@ -127,6 +128,8 @@ func refused(status int) *Error {
 		e.Reason, e.proxyFault = ReasonProxyPayment, true
 	case http.StatusTooManyRequests:
 		e.Reason, e.proxyFault = ReasonProxyRateLimited, true
+	case http.StatusLoopDetected:
+		e.Reason, e.proxyFault = ReasonLoop, true
 	}
 	e.Err = fmt.Errorf("asking proxy for a tunnel: answer %d %s", status, http.StatusText(status))
 	return e

@@ -17,7 +17,7 @@ func (p *Proxy) Do(action string) error {
 	case "disable":
 		p.setDisabled(true)
 	case "mark-healthy":
-		p.markHealthy()
+		p.markHealthy("marked healthy")
 	case "mark-down":
 		p.markDown()
 	case "unblock":
@@ -47,7 +47,7 @@ func (p *Proxy) setDisabled(disabled bool) {
 }
 
 // markHealthy clears failures, damping and blocks.
-func (p *Proxy) markHealthy() {
+func (p *Proxy) markHealthy(reason string) {
 	now := time.Now()
 	p.unblock()
 	s := p.State
@@ -61,7 +61,7 @@ func (p *Proxy) markHealthy() {
 	clear(s.recalled)
 	p.release(now)
 	s.relapses, s.passes, s.recovery, s.lastError = 0, 0, 0, ""
-	p.settle(now, "marked healthy")
+	p.settle(now, reason)
 }
 
 // markDown lasts until the next check that passes.
@@ -114,7 +114,7 @@ func (p *Proxy) beginAnew() {
 	now, identity := time.Now(), p.Identity
 	s := p.State
 	s.identity.Store(&identity)
-	p.markHealthy()
+	p.markHealthy("address changed")
 	s.mu.Lock()
 	s.checkTimes, s.checkCount = [degradedChecks]time.Duration{}, 0
 	s.checkFailed.Store(false)

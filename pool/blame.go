@@ -108,6 +108,8 @@ func proxyAnswerReason(resp *http.Response) (reason string, proxyFault bool) {
 		return "proxy_payment", true
 	case http.StatusTooManyRequests:
 		return "proxy_rate_limited", true
+	case http.StatusLoopDetected:
+		return "loop", true
 	default:
 		return reasonProxyAnswer, false
 	}
