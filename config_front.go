@@ -60,8 +60,9 @@ type LoginConfig struct {
 	// The user's name, without ":".
 	User string `json:"user"`
 
-	// The password, or its bcrypt hash as "caddy hash-password" makes it, which
-	// is recognised by its beginning: "$2a$", "$2b$" or "$2y$".
+	// The password, or its bcrypt hash, which is recognised by its beginning:
+	// "$2a$", "$2b$" or "$2y$". "caddy hash-password --algorithm bcrypt
+	// --bcrypt-cost 10" makes one. Other hashes are refused.
 	Password string `json:"password"`
 }
 

@@ -56,7 +56,7 @@ func TestForwardFrontMistakes(t *testing.T) {
 		"no such file":            {users(`{"user": "app", "password": "{file./nowhere/secret}"}`), `basic_auth: placeholder {file./nowhere/secret} has no value`},
 		"colon in a value":        {users(`{"user": "{env.PP_COLON}", "password": "x"}`), `basic_auth: user number 1: expected a user name without ":" (RFC 7617, 2)`},
 		"same user by value":      {users(`{"user": "app", "password": "x"}, {"user": "{env.PP_USER}", "password": "y"}`), `basic_auth: user number 2 has the name of number 1`},
-		"hash in a value":         {users(`{"user": "app", "password": "{env.PP_HASH}"}`), `basic_auth: user number 1: what begins with "$2" must be a bcrypt hash, as "caddy hash-password" makes it`},
+		"hash in a value":         {users(`{"user": "app", "password": "{env.PP_HASH}"}`), `basic_auth: user number 1: what begins with "$2" must be a bcrypt hash, as "caddy hash-password --algorithm bcrypt --bcrypt-cost 10" makes it`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, err := readFront(t, test.config)

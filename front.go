@@ -25,6 +25,9 @@ func (f *ForwardFront) Provision(ctx caddy.Context) error {
 	if f.carrier, err = newCarrier(ctx, f.Pool, &f.ForwardConfig); err != nil {
 		return err
 	}
+	if f.logins, err = newLogins(f.BasicAuth, &f.app.registry.proven); err != nil {
+		return err
+	}
 	if server, ok := ctx.Value(caddyhttp.ServerCtxKey).(*caddyhttp.Server); ok {
 		f.listen, f.accessLog = server.Listen, server.Logs != nil
 		server.RegisterOnShutdown(f.shuttingDown)
@@ -34,7 +37,7 @@ func (f *ForwardFront) Provision(ctx caddy.Context) error {
 	return nil
 }
 
-// admit reads who may use the front, and for what.
+// admit reads which clients may use the front, and for what.
 func (f *ForwardFront) admit() (err error) {
 	if f.allow, err = newAllowList(f.Allow); err != nil {
 		return err
@@ -47,8 +50,7 @@ func (f *ForwardFront) admit() (err error) {
 		return err
 	}
 	f.guard = newGuard(private)
-	f.logins, err = newLogins(f.BasicAuth)
-	return err
+	return nil
 }
 
 // warn says what is allowed and is seldom meant.

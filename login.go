@@ -41,6 +41,7 @@ const (
 // was wrong is remembered, too. Addresses that were wrong lately compare in a
 // lane of their own, so that whoever guesses there holds up nobody elsewhere.
 type logins struct {
+	proven  *provenHashes
 	key     []byte // of the sums below; random, so that they are worth nothing elsewhere
 	users   []login
 	dearest []byte // the hash that costs the most; nil where there is none
@@ -73,11 +74,14 @@ type credentials struct {
 // lane lets so many through at once as it has room for.
 type lane chan struct{}
 
-func newLogins(users []LoginConfig) (*logins, error) {
+// newLogins makes the users. What was proven before is no login of itself: the
+// hash must be that of the user now.
+func newLogins(users []LoginConfig, proven *provenHashes) (*logins, error) {
 	if len(users) == 0 {
 		return nil, nil
 	}
 	l := &logins{
+		proven:    proven,
 		key:       make([]byte, sha256.Size),
 		users:     make([]login, len(users)),
 		trusted:   make(lane, max(1, runtime.GOMAXPROCS(0)/2)),
@@ -164,6 +168,9 @@ func (l *logins) compare(ctx context.Context, client netip.Addr, c *credentials)
 	if l.dearest == nil || l.wasWrong(c) {
 		return nil, l.turn(client)
 	}
+	if own := l.provenBefore(c); own != nil {
+		return own, 0
+	}
 	ctx, cancel := context.WithTimeout(ctx, maxWrongDelay)
 	defer cancel()
 	leave, entered := l.enter(ctx, client)
@@ -184,7 +191,18 @@ func (l *logins) compare(ctx context.Context, client netip.Addr, c *credentials)
 		return nil, l.turn(client) // before the next one of this address enters
 	}
 	own.right.Store(&c.sum)
+	l.proven.add(hash, c.password)
 	return own, 0
+}
+
+// provenBefore finds the user whose hash was compared with before a reload.
+func (l *logins) provenBefore(c *credentials) *login {
+	own, hash := l.hashFor(c)
+	if !l.proven.has(hash, c.password) || own == nil {
+		return nil
+	}
+	own.right.Store(&c.sum)
+	return own
 }
 
 // hashFor is the user's hash. For users that are unknown or have none it is some

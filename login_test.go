@@ -39,7 +39,7 @@ func testLogins(t testing.TB) *logins {
 		{"app", "plain:secret"},
 		{"bot", testHashes()[0]},
 		{"slow", testHashes()[1]},
-	})
+	}, new(provenHashes))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -98,7 +98,7 @@ func TestLogin(t *testing.T) {
 }
 
 func TestLoginNotAskedFor(t *testing.T) {
-	l, err := newLogins(nil)
+	l, err := newLogins(nil, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -3,6 +3,8 @@ package proxypool
 import (
 	"encoding/base64"
 	"errors"
+	"regexp"
+	"slices"
 	"strings"
 
 	"golang.org/x/crypto/bcrypt"
@@ -29,16 +31,37 @@ func parseBasic(header string) (user, password string, ok bool) {
 	return strings.Cut(string(text), ":")
 }
 
-var errBadHash = errors.New(`what begins with "$2" must be a bcrypt hash, as "caddy hash-password" makes it`)
+// makeHash is the command that makes a hash which is taken. Caddy may come to
+// prefer another kind, so that it is named.
+const makeHash = `"caddy hash-password --algorithm bcrypt --bcrypt-cost 10"`
+
+var (
+	errBadHash   = errors.New(`what begins with "$2" must be a bcrypt hash, as ` + makeHash + ` makes it`)
+	errOtherHash = errors.New(`of hashes only those of bcrypt are taken, as ` + makeHash + ` makes them`)
+	errEatenHash = errors.New(`this is the rest of a bcrypt hash in which a shell took "$2" and what follows it for variables; put the hash into single quotes where it is set`)
+)
+
+// otherHashes is how hashes begin that other programs take.
+var otherHashes = []string{"$argon2", "$apr1$", "$1$", "$5$", "$6$", "$y$", "{SHA}", "{SSHA}"}
+
+// eatenHash is what a shell leaves of "$2a$10$" and the 53 characters behind it:
+// it takes "$2" and "$1", and "$" with the first character where that is a digit.
+var eatenHash = regexp.MustCompile(`^(?:2?[aby]\$?1?[0-9]\$?[./A-Za-z0-9]{53}|[aby][0-9][./A-Za-z0-9]{52})$`)
 
 // isHash reports whether a password is written as a bcrypt hash.
 func isHash(password string) bool {
 	return strings.HasPrefix(password, "$2a$") || strings.HasPrefix(password, "$2b$") || strings.HasPrefix(password, "$2y$")
 }
 
-// checkHash refuses what begins like a bcrypt hash and is none.
+// checkHash refuses what begins like a hash and is none of bcrypt, because it
+// would be a password, and its own login would be right.
 func checkHash(password string) error {
-	if !isHash(password) {
+	switch {
+	case slices.ContainsFunc(otherHashes, func(start string) bool { return strings.HasPrefix(password, start) }):
+		return errOtherHash
+	case isEatenHash(password):
+		return errEatenHash
+	case !isHash(password):
 		return nil
 	}
 	const length = 60
@@ -50,4 +73,12 @@ func checkHash(password string) error {
 		return errors.New("the cost of the bcrypt hash is above 16, which would take many seconds to compare with")
 	}
 	return nil
+}
+
+// isEatenHash reports whether a password is what a shell left of a bcrypt hash.
+// In hexadecimal or in small letters alone it is some other secret: there is no
+// such hash.
+func isEatenHash(password string) bool {
+	return eatenHash.MatchString(password) &&
+		strings.ToLower(password) != password && strings.ToUpper(password) != password
 }

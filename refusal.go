@@ -17,7 +17,7 @@ type refusal struct {
 var (
 	errNoHost      = errors.New("expected the URL of an http target, with a host")
 	errConnectBody = errors.New("expected CONNECT without a body")
-	errNotHTTP     = errors.New("expected CONNECT for a target that is not http://; this client sent the URL itself, as axios did before 1.7")
+	errNotHTTP     = errors.New("expected CONNECT for a target that is not http://; this client sent the URL itself, as axios did before 1.16.1")
 )
 
 // answer tells the client. After a refused CONNECT the connection is closed:

@@ -27,6 +27,7 @@ type registry struct {
 	desk       *alert.Desk
 	tunnels    tunnels
 	errands    errands
+	proven     provenHashes
 	begun      chan struct{} // closed once the first configuration has started
 	beginOnce  sync.Once
 	pools      map[string]*pool.State
