@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"net"
 	"net/http"
-	"strings"
 	"testing"
 
 	"github.com/caddy-proxypool/proxypool/internal/proxytest"
@@ -104,7 +103,7 @@ func TestForwardLoop(t *testing.T) {
 // TestForwardNext: what is not for a proxy is for the next handler.
 func TestForwardNext(t *testing.T) {
 	p := proxytest.NewProxy(t, proxytest.ProxyConfig{})
-	s := serve(t, trustingPool(t, p), strings.Replace(forwardSite(""), "\tlog\n", "\trespond \"a site\"\n", 1))
+	s := serve(t, trustingPool(t, p), ":{port} {\nbind 127.0.0.1\nroute {\nproxy_pool_forward {\nallow *\n}\nrespond \"a site\"\n}\n}")
 	if got := fetch(t, client(t), s.url+"/"); got != "a site" {
 		t.Errorf("got %q from the site", got)
 	}

@@ -1,6 +1,7 @@
 package proxypool
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"net/http"
@@ -18,7 +19,13 @@ import (
 type site struct {
 	server   *caddyhttp.Server
 	httpPort uint
-	way      []*caddyhttp.Route // from the server's to the front's own
+	way      []step // from the server's routes to the front's own
+}
+
+// step is a route that leads to the front, and those of its list before it.
+type step struct {
+	route  *caddyhttp.Route
+	before caddyhttp.RouteList
 }
 
 // siteOf is the site of the front that is being provisioned. Of routes that
@@ -48,7 +55,7 @@ func siteOf(ctx caddy.Context) (site, bool) {
 func (s *site) enter(routes caddyhttp.RouteList) {
 	for i := range routes {
 		if routes[i].HandlersRaw != nil {
-			s.way = append(s.way, &routes[i])
+			s.way = append(s.way, step{&routes[i], routes[:i]})
 			return
 		}
 	}
@@ -61,7 +68,7 @@ func checkSite(ctx caddy.Context, allow allowList, guarded bool) error {
 	if !ok {
 		return nil
 	}
-	if err := s.checkWay(allow); err != nil {
+	if err := cmp.Or(s.checkWay(allow), s.checkShadow()); err != nil {
 		return fmt.Errorf("no CONNECT can reach this front: %w", err)
 	}
 	if addr, open := s.onNetwork(); open && !guarded {
@@ -114,8 +121,9 @@ func (s *site) encrypts(a caddy.NetworkAddress) bool {
 
 // checkWay walks from the server's routes to the front as a CONNECT does.
 func (s *site) checkWay(allow allowList) error {
-	for i, route := range s.way {
+	for i, step := range s.way {
 		var hosts []string
+		route := step.route
 		passes := len(route.MatcherSets) == 0
 		isSite := i == 0 && route.Terminal // as Caddyfiles' addresses become routes
 		for _, set := range route.MatcherSets {

@@ -166,6 +166,65 @@ func TestSiteWarnsOfPlainPasswords(t *testing.T) {
 	}
 }
 
+func TestSiteShadowed(t *testing.T) {
+	shadowed := func(name string) string {
+		return fmt.Sprintf("no CONNECT can reach this front: %q answers before it; give it a matcher, or write route { ... } with proxy_pool_forward first", name)
+	}
+	hash := strings.ReplaceAll("basic_auth {\napp HASH\n}", "HASH", testHashes()[0])
+	for _, test := range []struct{ name, site, want string }{
+		{"respond", "respond hi\nFRONT", shadowed("respond")},
+		{"respond after it", "FRONT\nrespond hi", shadowed("respond")},
+		{"redir", "redir https://example.com\nFRONT", shadowed("redir")},
+		{"abort", "abort\nFRONT", shadowed("abort")},
+		{"error", "error 403\nFRONT", shadowed("error")},
+		{"basic_auth", hash + "\nFRONT", shadowed("basic_auth") + ", or let the front ask itself"},
+		{"forward_auth", "forward_auth 127.0.0.1:9 {\nuri /auth\n}\nFRONT", shadowed("forward_auth")},
+		{"file_server in a route", "route {\nfile_server\nFRONT\n}", shadowed("file_server")},
+		{"reverse_proxy in a route", "route {\nreverse_proxy 127.0.0.1:9\nFRONT\n}", shadowed("reverse_proxy")},
+		{"reverse front in a route", "route {\nproxy_pool https://api.telegram.org\nFRONT\n}", shadowed("proxy_pool")},
+		{"route before it", "route {\nheader X y\nrespond hi\n}\nFRONT", shadowed("respond")},
+		{"handle before it", "route {\nhandle {\nrespond hi\n}\nFRONT\n}", shadowed("respond")},
+		{"handles of everything before it", "handle /x {\nrespond x\n}\nhandle {\nrespond hi\n}\nFRONT", shadowed("respond")},
+		{"before its handle", "route {\nrespond hi\nhandle {\nFRONT\n}\n}", shadowed("respond")},
+		{"in its handle", "handle {\nrespond hi\nFRONT\n}", shadowed("respond")},
+		{"handles", "handle {\nheader X y\n}\nhandle {\n@c method CONNECT\nroute @c {\nFRONT\n}\n}", ""},
+		{"group", "@a method CONNECT\nhandle @a {\nheader X y\n}\nhandle {\nFRONT\n}", shadowed("handle")},
+		{"method", "@c method CONNECT GET\nrespond @c 403\nFRONT", shadowed("respond")},
+		{"all but a path", "@c not path /x\nrespond @c 404\nFRONT", shadowed("respond")},
+		{"in a route that has a matcher", "@c method CONNECT\nroute @c {\nrespond hi\nFRONT\n}", shadowed("respond")},
+
+		{"respond to a path", "respond /health OK\nFRONT", ""},
+		{"respond to a host", "@x host vps.example.com\nrespond @x hi\nFRONT", ""},
+		{"respond to other methods", "@x not method CONNECT\nrespond @x hi\nFRONT", ""},
+		{"respond to an address", "@x remote_ip 192.0.2.7\nrespond @x 403\nFRONT", ""},
+		{"respond to all addresses but one", "@x not remote_ip 192.0.2.7\nrespond @x 403\nFRONT", ""},
+		{"respond to one address of a method", "@x {\nmethod CONNECT\nremote_ip 192.0.2.7\n}\nrespond @x 403\nFRONT", ""},
+		{"early hints", "route {\nrespond 103\nFRONT\n}", ""},
+		{"redir of a path", "redir /old /new\nFRONT", ""},
+		{"basic_auth of a path", strings.Replace(hash, "{", "/admin/* {", 1) + "\nFRONT", ""},
+		{"header", "header X y\nFRONT", ""},
+		{"log_append", "log_append x y\nFRONT", ""},
+		{"encode", "encode gzip\nFRONT", ""},
+		{"file_server", "root /srv\nfile_server\nFRONT", ""},
+		{"reverse_proxy", "reverse_proxy 127.0.0.1:9\nFRONT", ""},
+		{"reverse front", "proxy_pool https://api.telegram.org\nFRONT", ""},
+		{"file_server that hands on", "route {\nfile_server {\npass_thru\n}\nFRONT\n}", ""},
+		{"reverse_proxy that may hand on", "route {\nreverse_proxy 127.0.0.1:9 {\n@miss status 404\nhandle_response @miss {\nheader X y\n}\n}\nFRONT\n}", ""},
+		{"first in a route", "route {\nFRONT\nrespond hi\n}", ""},
+		{"handle of a path", "handle /x {\nrespond hi\n}\nhandle {\nFRONT\n}", ""},
+		{"handle_path", "handle_path /x/* {\nrespond hi\n}\nhandle {\nFRONT\n}", ""},
+		{"handle of a method before all others", "@c method CONNECT\nhandle @c {\nFRONT\n}\nhandle {\nrespond hi\n}", ""},
+		{"handle of an address", "@x remote_ip 192.0.2.7\nhandle @x {\nrespond hi\n}\nhandle {\nFRONT\n}", ""},
+		{"perhaps another of its handles", "route {\nhandle {\n@x remote_ip 192.0.2.7\nhandle @x {\nheader X y\n}\nhandle {\nrespond hi\n}\n}\nFRONT\n}", ""},
+		{"for other requests", "@g method GET\nroute @g {\nrespond hi\nFRONT\n}", ""},
+		{"two fronts", "route {\nFRONT\nrespond /x hi\nFRONT\n}", ""},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			checkError(t, validateSite(t, frontSite("allow *\nopen_to_everyone", ":3128 {\n"+test.site+"\n}")), test.want)
+		})
+	}
+}
+
 // TestConnectInCaddy holds Caddy to what the checks of sites rely on.
 func TestConnectInCaddy(t *testing.T) {
 	for _, test := range []struct {
