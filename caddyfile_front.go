@@ -1,6 +1,9 @@
 package proxypool
 
 import (
+	"errors"
+
+	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 	"github.com/caddyserver/caddy/v2/caddyconfig/httpcaddyfile"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
@@ -60,7 +63,7 @@ func (f *ForwardFront) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 		"open_to_everyone": parse.Once(c.unmarshalOpen),
 		"allow_private":    words(&c.AllowPrivate, "addresses, such as 10.0.0.0/8 or 127.0.0.1"),
 		"idle_timeout":     parse.Pointer(&c.IdleTimeout, parse.DurationOrOff),
-		"tunnel_grace":     parse.Pointer(&c.TunnelGrace, parse.Duration),
+		"tunnel_grace":     parse.Pointer(&c.TunnelGrace, graceWord),
 	}).Block(d, forwardDirective, c.validateOptions)
 	if err != nil {
 		return err
@@ -80,11 +83,24 @@ func words(list *[]string, expected string) parse.Option {
 	})
 }
 
+// graceWord reads a duration. It is without end where it is not given: "off"
+// could mean that, and its opposite.
+func graceWord(word string) (caddy.Duration, error) {
+	if word == "off" {
+		return 0, errors.New("expected a duration; leave it out for no end")
+	}
+	return parse.Duration(word)
+}
+
 // unmarshalLogin reads a user and a password. No error shows a word of them.
 func (c *FrontConfig) unmarshalLogin(d *caddyfile.Dispenser) error {
 	args := d.RemainingArgs()
 	if len(args) != 2 {
-		return d.Err("basic_auth: expected a user and a password on one line; one with spaces stands in quotes")
+		hint := ""
+		if len(args) == 1 {
+			hint = "; is a {$VARIABLE} in it empty?"
+		}
+		return d.Err("basic_auth: expected a user and a password on one line; one with spaces stands in quotes" + hint)
 	}
 	c.BasicAuth = append(c.BasicAuth, LoginConfig{User: args[0], Password: args[1]})
 	return nil

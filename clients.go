@@ -38,8 +38,11 @@ func parsePrefixes(option string, words []string) ([]netip.Prefix, error) {
 	var ranges []netip.Prefix
 	for _, word := range words {
 		r, ok := parsePrefix(word)
-		if !ok {
+		switch whole := r.Masked(); {
+		case !ok:
 			return nil, fmt.Errorf("%s: expected a range such as 10.0.0.0/8 or fd00::/8, or an IP address, got %s", option, parse.Quote(word))
+		case r != whole:
+			return nil, fmt.Errorf("%s: %s is an address within a range, did you mean %s or %s?", option, parse.Quote(word), whole, r.Addr())
 		}
 		ranges = append(ranges, r)
 	}
@@ -60,5 +63,5 @@ func parsePrefix(word string) (netip.Prefix, bool) {
 	if r.Addr().Is4In6() && r.Bits() >= mapped {
 		r = netip.PrefixFrom(r.Addr().Unmap(), r.Bits()-mapped)
 	}
-	return r.Masked(), true
+	return r, true
 }

@@ -11,7 +11,6 @@ func TestClientList(t *testing.T) {
 		{"everybody", "", "127.0.0.1 192.0.2.7 2001:db8::1", ""},
 		{"ranges", "127.0.0.0/8 10.0.0.0/8", "127.0.0.1 127.255.255.255 10.1.2.3 ::ffff:10.1.2.3", "11.0.0.0 ::1 128.0.0.1"},
 		{"addresses", "192.0.2.7 ::1", "192.0.2.7 ::1 ::ffff:192.0.2.7", "192.0.2.8 ::2"},
-		{"host bits", "10.1.2.3/8", "10.9.9.9", "11.0.0.1"},
 		{"IPv6", "fe80::/10", "fe80::1 fe80::1%eth0", "fec0::1"},
 		{"IPv4 in IPv6", "::ffff:10.0.0.0/104 ::ffff:192.0.2.7", "10.1.2.3 192.0.2.7", "11.0.0.1 192.0.2.8"},
 		{"every IPv4", "0.0.0.0/0", "192.0.2.7", "2001:db8::1"},
@@ -32,6 +31,23 @@ func TestClientList(t *testing.T) {
 				t.Errorf("without an address: got %t, expected %t", got, want)
 			}
 		})
+	}
+}
+
+func TestParsePrefixesHostBits(t *testing.T) {
+	for word, want := range map[string]string{
+		"10.0.0.5/8":            `clients: "10.0.0.5/8" is an address within a range, did you mean 10.0.0.0/8 or 10.0.0.5?`,
+		"fd00::1/8":             `clients: "fd00::1/8" is an address within a range, did you mean fd00::/8 or fd00::1?`,
+		"::ffff:10.0.0.5/104":   `clients: "::ffff:10.0.0.5/104" is an address within a range, did you mean 10.0.0.0/8 or 10.0.0.5?`,
+		"10.0.0.5/32":           "",
+		"0.0.0.0/0":             "",
+		"::ffff:192.0.2.7/128":  "",
+		"::ffff:192.0.2.0/120":  "",
+		"2001:db8::/32":         "",
+		"2001:db8:0:0:1::1/128": "",
+	} {
+		_, err := newClientList([]string{word})
+		checkError(t, err, want)
 	}
 }
 

@@ -100,10 +100,10 @@ func (c *FrontConfig) validate() error {
 func (c *FrontConfig) validateOptions() error {
 	_, allow := newAllowList(resolved(c.Allow))
 	_, clients := newClientList(resolved(c.Clients))
-	_, private := parsePrefixes("allow_private", resolved(c.AllowPrivate))
+	private, notRanges := parsePrefixes("allow_private", resolved(c.AllowPrivate))
 	return cmp.Or(
 		checkPoolRef(c.Pool),
-		allow, clients, private,
+		allow, clients, notRanges, checkPrivate(private),
 		checkLogins(c.BasicAuth),
 		lasting("idle_timeout", c.IdleTimeout, orZeroOff),
 		lasting("tunnel_grace", c.TunnelGrace, orZero),
@@ -177,7 +177,7 @@ func checkLogins(logins []LoginConfig) error {
 			continue
 		}
 		if first, twice := names[l.User]; twice {
-			return fmt.Errorf("basic_auth: user number %d has the name of number %d", i+1, first)
+			return fmt.Errorf("basic_auth: users number %d and %d have the same name", first, i+1)
 		}
 		names[l.User] = i + 1
 	}

@@ -43,6 +43,9 @@ func TestForwardFrontMistakes(t *testing.T) {
 		"pool":                    {with(`"pool": "{env.PP_BAD_POOL}"`), `pool: expected a name of 1 to 64 of A-Z a-z 0-9 . _ -, got "a/b"`},
 		"clients":                 {with(`"clients": ["{env.PP_LAN}"]`), `clients: expected a range such as 10.0.0.0/8 or fd00::/8, or an IP address, got "lan"`},
 		"private":                 {with(`"allow_private": ["10.0.0.0/8", "{env.PP_LAN}"]`), `allow_private: expected a range such as 10.0.0.0/8 or fd00::/8, or an IP address, got "lan"`},
+		"private is public":       {with(`"allow_private": ["10.0.0.0/8", "8.8.8.8"]`), `allow_private: 8.8.8.8 is public already; which targets are allowed, allow says`},
+		"client within a range":   {with(`"clients": ["10.0.0.5/8"]`), `clients: "10.0.0.5/8" is an address within a range, did you mean 10.0.0.0/8 or 10.0.0.5?`},
+		"private within a range":  {with(`"allow_private": ["10.0.0.5/8"]`), `allow_private: "10.0.0.5/8" is an address within a range, did you mean 10.0.0.0/8 or 10.0.0.5?`},
 		"idle_timeout":            {with(`"idle_timeout": -2`), `idle_timeout: must not be negative, got -2ns`},
 		"tunnel_grace":            {with(`"tunnel_grace": -1`), `tunnel_grace: must not be negative, got -1ns`},
 		"tunnel_grace of an age":  {with(`"tunnel_grace": "3651d"`), `tunnel_grace: must be at most ten years, got 87624h0m0s`},
@@ -55,7 +58,7 @@ func TestForwardFrontMistakes(t *testing.T) {
 		"unset user":              {users(`{"user": "{env.PP_UNSET}", "password": "secret"}`), `basic_auth: placeholder {env.PP_UNSET} has no value`},
 		"no such file":            {users(`{"user": "app", "password": "{file./nowhere/secret}"}`), `basic_auth: placeholder {file./nowhere/secret} has no value`},
 		"colon in a value":        {users(`{"user": "{env.PP_COLON}", "password": "x"}`), `basic_auth: user number 1: expected a user name without ":" (RFC 7617, 2)`},
-		"same user by value":      {users(`{"user": "app", "password": "x"}, {"user": "{env.PP_USER}", "password": "y"}`), `basic_auth: user number 2 has the name of number 1`},
+		"same user by value":      {users(`{"user": "app", "password": "x"}, {"user": "{env.PP_USER}", "password": "y"}`), `basic_auth: users number 1 and 2 have the same name`},
 		"hash in a value":         {users(`{"user": "app", "password": "{env.PP_HASH}"}`), `basic_auth: user number 1: what begins with "$2" must be a bcrypt hash, as "caddy hash-password --algorithm bcrypt --bcrypt-cost 10" makes it`},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -1,14 +1,27 @@
 package proxypool
 
 import (
+	"fmt"
+	"strings"
+
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 	"go.uber.org/zap"
 )
 
 // Provision finds the pool, and refuses a front that would be an open proxy or
-// that nothing would reach.
+// that nothing would reach. Errors say where the front's server listens.
 func (f *ForwardFront) Provision(ctx caddy.Context) error {
+	server, _ := ctx.Value(caddyhttp.ServerCtxKey).(*caddyhttp.Server)
+	err := f.provision(ctx, server)
+	if err != nil && server != nil && len(server.Listen) > 0 {
+		return fmt.Errorf("forward front on %s: %w", strings.Join(server.Listen, ", "), err)
+	}
+	return err
+}
+
+// provision is Provision on a server, nil where there is none.
+func (f *ForwardFront) provision(ctx caddy.Context, server *caddyhttp.Server) error {
 	if err := f.resolve(caddy.NewReplacer()); err != nil {
 		return err
 	}
@@ -28,7 +41,7 @@ func (f *ForwardFront) Provision(ctx caddy.Context) error {
 	if f.logins, err = newLogins(f.BasicAuth, &f.app.registry.proven); err != nil {
 		return err
 	}
-	if server, ok := ctx.Value(caddyhttp.ServerCtxKey).(*caddyhttp.Server); ok {
+	if server != nil {
 		f.listen, f.accessLog = server.Listen, server.Logs != nil
 		server.RegisterOnShutdown(f.shuttingDown)
 	}

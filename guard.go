@@ -33,6 +33,37 @@ func newGuard(allowPrivate []netip.Prefix) guard {
 	return guard(strings.Join(words, ","))
 }
 
+// checkPrivate refuses what allow_private need not name.
+func checkPrivate(prefixes []netip.Prefix) error {
+	for _, p := range prefixes {
+		if isPublicRange(p) {
+			return fmt.Errorf("allow_private: %s is public already; which targets are allowed, allow says", rangeText(p))
+		}
+	}
+	return nil
+}
+
+// rangeText is a range as it is written, one address without its length.
+func rangeText(p netip.Prefix) string {
+	if p.IsSingleIP() {
+		return p.Addr().String()
+	}
+	return p.String()
+}
+
+// isPublicRange reports whether all addresses of a range may be dialled anyhow.
+func isPublicRange(p netip.Prefix) bool {
+	if p.Addr().Is6() && (p.Bits() < globalUnicast.Bits() || !globalUnicast.Contains(p.Addr())) {
+		return false
+	}
+	for _, e := range embeddings {
+		if e.prefix.Overlaps(p) {
+			return false // it may carry a private address
+		}
+	}
+	return !slices.ContainsFunc(notPublic, p.Overlaps)
+}
+
 // mappedBits is the length of ::ffff:0:0/96, in which IPv4 stands in IPv6
 // (RFC 4291, 2.5.5.2).
 const mappedBits = 96

@@ -12,6 +12,25 @@ import (
 	"github.com/caddy-proxypool/proxypool/internal/proxytest"
 )
 
+func TestCheckPrivate(t *testing.T) {
+	for word, public := range map[string]bool{
+		"8.8.8.8": true, "8.8.8.0/24": true, "2a00:1450:4001::8a": true, "2a00::/16": true, "11.0.0.0/8": true,
+		"10.0.0.0/8": false, "10.1.2.3": false, "127.0.0.1": false, "169.254.169.254": false, "::1": false,
+		"0.0.0.0/0": false, "8.0.0.0/6": false, "::/0": false, "2000::/3": false, "fd00::/8": false,
+		"2001:db8::/32": false, "2002::/16": false, "2002:a00::/24": false, "64:ff9b::/96": false, "168.63.129.16": false,
+	} {
+		want := ""
+		if public {
+			want = "allow_private: " + word + " is public already"
+		}
+		ranges, err := parsePrefixes("allow_private", []string{"192.168.0.0/16", word})
+		if err != nil {
+			t.Fatal(err)
+		}
+		checkError(t, checkPrivate(ranges), want)
+	}
+}
+
 func TestGuard(t *testing.T) {
 	public := newGuard(nil)
 	office := newGuard(prefixes(t, "10.0.0.0/8"))

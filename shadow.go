@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"net/http"
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
@@ -117,7 +118,7 @@ func answersStatic(h *caddyhttp.StaticResponse) string {
 	switch {
 	case h.Abort:
 		return "abort"
-	case h.StatusCode == "103": // early hints, the answer comes from the next
+	case h.StatusCode.Int() == http.StatusEarlyHints: // early hints, the answer comes from the next
 		return ""
 	case h.Headers.Get("Location") != "":
 		return "redir"

@@ -133,7 +133,8 @@ func (s *site) checkWay(allow allowList) error {
 		switch {
 		case passes:
 		case len(hosts) == 0:
-			return fmt.Errorf("it stands behind a matcher of paths, and CONNECT has no path")
+			return fmt.Errorf("it stands behind a matcher of paths, and CONNECT has no path; "+
+				"write %s without a path, and outside of handle_path and of what else has one", forwardDirective)
 		case isSite:
 			return s.hostOnly(hosts)
 		default:

@@ -166,6 +166,24 @@ func TestSiteWarnsOfPlainPasswords(t *testing.T) {
 	}
 }
 
+// TestSiteNamed: what shows only when provisioned says of which front it is.
+func TestSiteNamed(t *testing.T) {
+	t.Setenv("PP_EMPTY", "")
+	const good = "allow *\nopen_to_everyone"
+	for _, test := range []struct{ name, options, sites, want string }{
+		{"pool", good + "\npool mian", ":3128 {\nFRONT\n}", `: forward front on :3128: pool "mian" does not exist, expected one of default`},
+		{"value", good + "\nallow {env.PP_EMPTY}", ":3128 {\nFRONT\n}", ": forward front on :3128: allow: "},
+		{"open", "allow *", ":3128 {\nFRONT\n}", ": forward front on :3128: this front would be an open proxy"},
+		{"address", good + "\npool mian", ":3128 {\nbind 127.0.0.1 ::1\nFRONT\n}", ": forward front on 127.0.0.1:3128, [::1]:3128: pool"},
+		{"path", good, ":3128 {\nhandle_path /x/* {\nFRONT\n}\n}", ": forward front on :3128: no CONNECT can reach this front: it stands behind a matcher of paths, " +
+			"and CONNECT has no path; write proxy_pool_forward without a path, and outside of handle_path and of what else has one"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			checkError(t, validateSite(t, frontSite(test.options, test.sites)), test.want)
+		})
+	}
+}
+
 func TestSiteShadowed(t *testing.T) {
 	shadowed := func(name string) string {
 		return fmt.Sprintf("no CONNECT can reach this front: %q answers before it; give it a matcher, or write route { ... } with proxy_pool_forward first", name)
