@@ -64,6 +64,51 @@ func TestCloseWriteFails(t *testing.T) {
 	}
 }
 
+// TestRetire: a tunnel at rest ends cleanly, and one of which somebody has not
+// taken all does not look as if that had been all.
+func TestRetire(t *testing.T) {
+	const size = 40 << 20
+	for _, path := range paths {
+		for _, state := range []string{"at rest", "stuck down", "stuck up"} {
+			t.Run(path.name+"/"+state, func(t *testing.T) {
+				r := path.make(t)
+				r.start([]byte("early"))
+				switch state {
+				case "at rest":
+					for from, to := range map[far]far{r.client: r.origin, r.origin: r.client} {
+						from.Write([]byte("hello"))
+						if _, err := io.ReadFull(to, make([]byte, len("hello"))); err != nil {
+							t.Fatal(err)
+						}
+					}
+					if _, err := io.ReadFull(r.origin, make([]byte, len("early"))); err != nil {
+						t.Fatal(err)
+					}
+					if _, err := io.ReadFull(r.client, make([]byte, len(r.prefix))); err != nil {
+						t.Fatal(err)
+					}
+				case "stuck down":
+					stuff(t, r, r.origin, size)
+				case "stuck up":
+					stuff(t, r, r.client, size)
+				}
+				stuck := state != "at rest"
+				eventually(t, "what is held is known", func() bool { return r.Activity().Held == stuck })
+				r.Retire(errIdle)
+				if end := r.end(t); end.By != Cutter || !errors.Is(end.Err, errIdle) {
+					t.Errorf("ended with %+v, want cut for being idle", end)
+				}
+				if err := drained(t, r.client); (err != nil) != stuck && path.name != "unix client" {
+					t.Errorf("the client sees %v", err)
+				}
+				if err := drained(t, r.origin); (err != nil) != stuck {
+					t.Errorf("the origin sees %v", err)
+				}
+			})
+		}
+	}
+}
+
 // TestTailAfterBreak: a target that has said all and then breaks takes nothing
 // from the client of what it had sent.
 func TestTailAfterBreak(t *testing.T) {

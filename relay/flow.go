@@ -27,6 +27,7 @@ type flow struct {
 
 	moved    atomic.Int64 // bytes passed on
 	last     atomic.Int64 // when, in nanoseconds since the relay began
+	held     atomic.Bool  // a chunk has come that dst has not taken whole
 	complete atomic.Bool  // src has said all, and dst was told
 }
 
@@ -59,6 +60,7 @@ func (f *flow) run() {
 func (f *flow) carry() (by Side, err error) {
 	if early := f.early; len(early) > 0 {
 		f.early = nil
+		f.held.Store(true)
 		if err := f.write(early); err != nil {
 			return f.dst.side, err
 		}
@@ -99,6 +101,7 @@ func (f *flow) copy() (by Side, err error) {
 		}
 		n, readErr := f.src.stream.Read(buf)
 		if n > 0 {
+			f.held.Store(true)
 			f.arrived()
 			if err := f.write(buf[:n]); err != nil {
 				return f.dst.side, err
@@ -131,6 +134,7 @@ func (f *flow) write(p []byte) error {
 	if err != nil {
 		return fmt.Errorf("writing to %s: %w", f.dst.side, err)
 	}
+	f.held.Store(false)
 	return nil
 }
 

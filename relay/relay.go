@@ -78,6 +78,7 @@ type Activity struct {
 	Began                  time.Time // when the relay was made
 	LastMove               time.Time // when bytes were last passed on; Began where none were
 	ClientLast             bool      // the last ones were the client's
+	Held                   bool      // somebody does not take at once what was sent
 }
 
 // errCut stands for a cause that was not given.
@@ -147,7 +148,8 @@ func (r *Relay) Cut(cause error) {
 }
 
 // Retire is Cut for a tunnel at rest, in which nobody waits for anything: both
-// sides see a clean end.
+// sides see a clean end. Where one of them has not taken all that was sent, the
+// tunnel is not at rest, and Retire is Cut.
 func (r *Relay) Retire(cause error) {
 	r.mu.Lock()
 	r.gently = true
@@ -164,8 +166,12 @@ func (r *Relay) Activity() Activity {
 		Began:      r.began,
 		LastMove:   r.began.Add(time.Duration(max(up, down))),
 		ClientLast: up > down,
+		Held:       r.held(),
 	}
 }
+
+// held reports whether there is something that was read and not yet written.
+func (r *Relay) held() bool { return r.up.held.Load() || r.down.held.Load() }
 
 // ended notes that a side said that it has nothing more to send, and reports
 // whether the tunnel is over by that, as the other has said so before. What is
@@ -213,7 +219,7 @@ func (r *Relay) finish() {
 func (r *Relay) close() {
 	r.closing.Do(func() {
 		r.mu.Lock()
-		well := r.end.By == Nobody || r.gently && r.end.By == Cutter
+		well := r.end.By == Nobody || r.gently && r.end.By == Cutter && !r.held()
 		r.mu.Unlock()
 		r.client.close(well || r.down.complete.Load())
 		r.target.close(well || r.up.complete.Load())
