@@ -2,6 +2,7 @@ package relay
 
 import (
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"testing"
@@ -34,7 +35,7 @@ func TestCloseWriteFails(t *testing.T) {
 		by             Side
 		client, target string // how they were closed
 	}{
-		{"client cannot be told", Target, errors.ErrUnsupported, Nobody, "close", "close"},
+		{"client cannot be told", Target, errors.ErrUnsupported, Nobody, "close", "abort"},
 		{"client cannot be reached", Target, broken, Client, "abort", "abort"},
 		{"target cannot be told", Client, errors.ErrUnsupported, Target, "abort", "abort"},
 		{"target cannot be reached", Client, broken, Target, "abort", "abort"},
@@ -106,6 +107,42 @@ func TestRetire(t *testing.T) {
 				}
 			})
 		}
+	}
+}
+
+// TestClientCannotBeTold: a client that cannot be told that the target has said
+// all, or is told late, is heard out while it goes on.
+func TestClientCannotBeTold(t *testing.T) {
+	for _, ends := range []bool{true, false} {
+		t.Run(fmt.Sprintf("ends %t", ends), func(t *testing.T) {
+			near, client := newStub(errors.ErrUnsupported)
+			target, origin := pair(t)
+			r := New(near, target)
+			ended := make(chan End, 1)
+			go func() { ended <- r.Run(nil) }()
+			origin.CloseWrite()
+			// Small pieces, over a longer time than the client may pause.
+			tick := time.NewTicker(lastWords / 5)
+			defer tick.Stop()
+			for range 8 {
+				<-tick.C
+				client.Write([]byte("more"))
+			}
+			if ends {
+				client.Close()
+			}
+			if end := <-ended; end != (End{First: Target}) {
+				t.Errorf("ended with %+v, want well, the target first", end)
+			}
+			origin.SetReadDeadline(time.Now().Add(patience))
+			got, err := io.ReadAll(origin)
+			if len(got) != 8*len("more") || (err == nil) != ends {
+				t.Errorf("the origin got %d bytes and %v", len(got), err)
+			}
+			if how := <-near.closed; how != "close" {
+				t.Errorf("the client is left with %s, want close", how)
+			}
+		})
 	}
 }
 

@@ -48,7 +48,9 @@ func (f *flow) run() {
 	case err == nil:
 		f.complete.Store(true)
 	case f.dst.side == Client && errors.Is(err, errors.ErrUnsupported):
-		// The client has got everything, and can be told so by Close alone.
+		// The client can be told so by Close alone, which ends what it says, too.
+		f.complete.Store(true)
+		f.relay.hearOut()
 		f.relay.finish()
 	default:
 		f.relay.fail(f.dst.side, fmt.Errorf("closing one direction to %s: %w", f.dst.side, err))
