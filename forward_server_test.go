@@ -1,0 +1,72 @@
+package proxypool
+
+import (
+	"io"
+	"testing"
+	"time"
+
+	"github.com/caddy-proxypool/proxypool/internal/proxytest"
+)
+
+// withServers is the global options of pools, and options of all servers.
+func withServers(pools, options string) string {
+	return pools + "}\nservers {\n" + options + "\n" // the brace behind the pools closes these
+}
+
+// speech is one end of a tunnel.
+type speech interface {
+	say(text string)
+	hear(want string)
+}
+
+// chat has both ends speak for a while.
+func chat(a, b speech, d time.Duration) {
+	tick := time.NewTicker(d / 10)
+	defer tick.Stop()
+	for range 10 {
+		<-tick.C
+		a.say("hello")
+		b.hear("hello")
+		b.say("and back")
+		a.hear("and back")
+	}
+}
+
+// TestServerTimeouts: those of the server, which are for requests, do not end
+// tunnels.
+func TestServerTimeouts(t *testing.T) {
+	p := proxytest.NewProxy(t, proxytest.ProxyConfig{})
+	target := newSpeaker(t)
+	for name, timeouts := range map[string]string{
+		"of whole requests":      "write 500ms\nread_body 500ms",
+		"of those that are idle": "write_idle 500ms\nread_body_idle 500ms",
+		"of both":                "write 500ms\nread_body 500ms\nwrite_idle 200ms\nread_body_idle 200ms",
+		"of whole requests only": "write 500ms\nread_body 500ms\nwrite_idle -1s\nread_body_idle -1s",
+	} {
+		pools := withServers(trustingPool(t, p), "timeouts {\n"+timeouts+"\n}")
+		t.Run(name+"/HTTP 1", func(t *testing.T) {
+			s := serve(t, pools, forwardSite(""))
+			c := s.dial()
+			c.connect(target.addr)
+			far := target.next(t)
+			chat(c, far, time.Second)
+			_ = far.Close()
+			c.end()
+		})
+		t.Run(name+"/HTTP 2", func(t *testing.T) {
+			s := serve(t, pools, secureSite(""))
+			c := s.connect2(target.addr)
+			far := target.next(t)
+			<-time.After(600 * time.Millisecond)
+			chat(c, far, time.Second)
+			_ = c.Close()
+			far.end()
+			far.say("the rest")
+			_ = far.Close()
+			c.hear("the rest")
+			if rest, err := io.ReadAll(c.Reader); err != nil || len(rest) > 0 {
+				t.Errorf("the client got %q and %v, want a clean end", rest, err)
+			}
+		})
+	}
+}
