@@ -2,6 +2,7 @@ package proxypool
 
 import (
 	"io"
+	"strings"
 	"testing"
 	"time"
 
@@ -68,5 +69,30 @@ func TestServerTimeouts(t *testing.T) {
 				t.Errorf("the client got %q and %v, want a clean end", rest, err)
 			}
 		})
+	}
+}
+
+// TestServerLetsGo: a server that has given up a connection leaves it alone, also
+// where the tunnel took longer to open than the server has for a request.
+func TestServerLetsGo(t *testing.T) {
+	silent, p := proxytest.NewProxy(t, proxytest.ProxyConfig{}), proxytest.NewProxy(t, proxytest.ProxyConfig{})
+	silent.MustSetMode(t, proxytest.Silent)
+	target := newSpeaker(t)
+	pools := withServers(trustingPool(t, silent, p), "timeouts {\nwrite 100ms\n}")
+	s := serve(t, pools, forwardSite("\t\thedge_delay 200ms"))
+	c := s.dial()
+	c.connect(target.addr)
+	far := target.next(t)
+	eventually(t, "the access log has the request", func() bool {
+		return strings.Contains(captured.String(), `"handled request"`)
+	})
+	chat(c, far, 100*time.Millisecond)
+	for line := range strings.Lines(captured.String()) {
+		if strings.Contains(line, "hijacked") {
+			t.Errorf("the server complains: %s", line)
+		}
+		if strings.Contains(line, `"handled request"`) && !strings.Contains(line, `"status":200`) {
+			t.Errorf("the access log has no status: %s", line)
+		}
 	}
 }
