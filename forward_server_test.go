@@ -2,6 +2,7 @@ package proxypool
 
 import (
 	"io"
+	"net"
 	"strings"
 	"testing"
 	"time"
@@ -94,5 +95,49 @@ func TestServerLetsGo(t *testing.T) {
 		if strings.Contains(line, `"handled request"`) && !strings.Contains(line, `"status":200`) {
 			t.Errorf("the access log has no status: %s", line)
 		}
+	}
+}
+
+// TestListenerWrappers: tunnels end on wrapped connections as they do on others.
+func TestListenerWrappers(t *testing.T) {
+	const proxyProtocol = "listener_wrappers {\nproxy_protocol {\nallow 127.0.0.0/8\n}\n}"
+	p := proxytest.NewProxy(t, proxytest.ProxyConfig{})
+	target := newSpeaker(t)
+	for name, tc := range map[string]struct{ options, header string }{
+		"proxy_protocol":              {proxyProtocol, "PROXY TCP4 127.0.0.9 127.0.0.1 1 2\r\n"},
+		"proxy_protocol not spoken":   {proxyProtocol, ""},
+		"HTTP 1 alone":                {"protocols h1", ""},
+		"HTTP 1 alone behind another": {proxyProtocol + "\nprotocols h1", "PROXY TCP4 127.0.0.9 127.0.0.1 1 2\r\n"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := serve(t, withServers(trustingPool(t, p), tc.options), forwardSite(""))
+			open := func(early string) (c, far *connection) {
+				c = s.dial()
+				c.say(tc.header + "CONNECT " + target.addr + " HTTP/1.1\r\nHost: x\r\n\r\n" + early)
+				c.answer()
+				return c, target.next(t)
+			}
+			// The target has said all, and listens on.
+			early := strings.Repeat("sent along ", 10_000)
+			c, far := open(early)
+			far.hear(early)
+			chat(c, far, 10*time.Millisecond)
+			_ = far.Conn.(*net.TCPConn).CloseWrite()
+			c.end()
+			c.say("the rest")
+			far.hear("the rest")
+			_ = c.Close()
+			far.end()
+
+			// A tunnel that breaks does not look like one that ended well.
+			c, far = open("")
+			far.say("half of")
+			c.hear("half of")
+			p.MustSetMode(t, proxytest.Reset)
+			defer p.MustSetMode(t, proxytest.Works)
+			if rest, err := io.ReadAll(c.r); err == nil {
+				t.Errorf("the client got %q and a clean end from a tunnel that broke", rest)
+			}
+		})
 	}
 }

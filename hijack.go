@@ -1,7 +1,6 @@
 package proxypool
 
 import (
-	"errors"
 	"io"
 	"net"
 	"net/http"
@@ -10,7 +9,6 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
 	"github.com/caddy-proxypool/proxypool/pool"
-	"github.com/caddy-proxypool/proxypool/relay"
 )
 
 // established is the answer to CONNECT. It has no fields: a length or a coding
@@ -104,16 +102,3 @@ type nobody struct{}
 func (nobody) Header() http.Header         { return make(http.Header) }
 func (nobody) Write(p []byte) (int, error) { return len(p), nil }
 func (nobody) WriteHeader(int)             {}
-
-// clientStream is the client's connection as the relay takes it.
-func clientStream(conn net.Conn) relay.Stream {
-	if s, ok := conn.(relay.Stream); ok {
-		return s
-	}
-	return wholeConn{conn}
-}
-
-// wholeConn is a connection that cannot be closed in one direction alone.
-type wholeConn struct{ net.Conn }
-
-func (wholeConn) CloseWrite() error { return errors.ErrUnsupported }
