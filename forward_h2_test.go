@@ -4,6 +4,7 @@ import (
 	"crypto/tls"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"net/url"
 	"strings"
@@ -112,6 +113,33 @@ func TestForwardHTTP2Refused(t *testing.T) {
 		if c := s.connect2(target); c.resp.StatusCode != want {
 			t.Errorf("CONNECT %s: %s, want %d", target, c.resp.Status, want)
 		}
+	}
+}
+
+// TestForwardHTTP2HearsOut: a target that has said all gets what the client still
+// says, though a client can only be told so by the stream's end.
+func TestForwardHTTP2HearsOut(t *testing.T) {
+	p := proxytest.NewProxy(t, proxytest.ProxyConfig{})
+	target := newSpeaker(t)
+	s := serve(t, trustingPool(t, p), secureSite(""))
+	c := s.connect2(target.addr)
+	far := target.next(t)
+	far.say("go on")
+	_ = far.Conn.(*net.TCPConn).CloseWrite()
+	c.hear("go on")
+	tick := time.NewTicker(50 * time.Millisecond) // in which the end comes through
+	defer tick.Stop()
+	for range 6 {
+		<-tick.C
+		c.say("more")
+		far.hear("more")
+	}
+	c.say("the rest")
+	_ = c.Close()
+	far.hear("the rest")
+	far.end()
+	if rest, err := io.ReadAll(c.Reader); err != nil || len(rest) > 0 {
+		t.Errorf("the client got %q and %v, want the end", rest, err)
 	}
 }
 

@@ -175,4 +175,7 @@ func TestTunnelSlowReader(t *testing.T) {
 		t.Errorf("%d bytes went out to a client that reads nothing", sent)
 	}
 	eventually(t, "a line about it", func() bool { return strings.Contains(captured.String(), `"reason":"idle_timeout"`) })
+	if n, err := io.Copy(io.Discard, c.r); err == nil {
+		t.Errorf("the client sees a clean end after %d bytes of more", n)
+	}
 }

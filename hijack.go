@@ -1,7 +1,6 @@
 package proxypool
 
 import (
-	"errors"
 	"io"
 	"net"
 	"net/http"
@@ -10,7 +9,6 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
 	"github.com/caddy-proxypool/proxypool/pool"
-	"github.com/caddy-proxypool/proxypool/relay"
 )
 
 // established is the answer to CONNECT. It has no fields: a length or a coding
@@ -22,12 +20,13 @@ const answerWithin = 10 * time.Second
 
 // takeOver takes the client's connection from the server and returns.
 func (t *tunnel) takeOver(w http.ResponseWriter) error {
-	conn, early, err := hijack(w)
+	layers := layersOf(w)
+	conn, early, err := layers.hijack()
 	if err != nil {
 		t.End(pool.TunnelEnd{ClientBroke: true})
 		return caddyhttp.Error(http.StatusInternalServerError, err)
 	}
-	noteStatus(w, http.StatusOK)
+	layers.leave(http.StatusOK)
 	t.between(clientStream(conn)) // before the client knows of it
 	_ = conn.SetWriteDeadline(time.Now().Add(answerWithin))
 	_, err = io.WriteString(conn, established)
@@ -39,51 +38,67 @@ func (t *tunnel) takeOver(w http.ResponseWriter) error {
 	return nil
 }
 
-// hijack takes the connection from the innermost writer, because those around it
-// would keep what they know of the request for as long as the tunnel stands. It
-// returns what the client had sent already.
-func hijack(w http.ResponseWriter) (net.Conn, []byte, error) {
+// layers are the writers that a request's writer is made of, as far as they
+// matter here; nil where there are none.
+type layers struct {
+	recorder caddyhttp.ResponseRecorder   // tells the access log what was answered
+	timer    *caddyhttp.IdleTimeoutWriter // sets deadlines of the connection, below the recorder
+	own      http.ResponseWriter          // the server's, at the bottom
+}
+
+func layersOf(w http.ResponseWriter) (l layers) {
 	for {
+		switch w := w.(type) {
+		case *caddyhttp.IdleTimeoutWriter:
+			l.timer = w
+		case caddyhttp.ResponseRecorder:
+			if l.recorder == nil {
+				l.recorder = w
+			}
+		}
 		around, ok := w.(interface{ Unwrap() http.ResponseWriter })
 		if !ok {
-			break
+			l.own = w
+			return l
 		}
 		w = around.Unwrap()
 	}
-	conn, buffered, err := http.NewResponseController(w).Hijack()
+}
+
+// hijack takes the connection from the server's own writer, because those around
+// it would keep what they know of the request for as long as the tunnel stands.
+// It returns what the client had sent already.
+func (l layers) hijack() (net.Conn, []byte, error) {
+	conn, buffered, err := http.NewResponseController(l.own).Hijack()
 	if err != nil {
 		return nil, nil, err
 	}
 	early := make([]byte, buffered.Reader.Buffered())
-	_, err = io.ReadFull(buffered.Reader, early)
-	return conn, early, err
+	if _, err = io.ReadFull(buffered.Reader, early); err != nil {
+		_ = conn.Close()
+		return nil, nil, err
+	}
+	return conn, early, nil
 }
 
-// noteStatus tells the access log what the client was answered: nobody can tell
-// by the connection that was taken over.
-func noteStatus(w http.ResponseWriter, status int) {
-	for {
-		if recorder, ok := w.(caddyhttp.ResponseRecorder); ok {
-			recorder.WriteHeader(status) // the server itself writes no more
-			return
-		}
-		around, ok := w.(interface{ Unwrap() http.ResponseWriter })
-		if !ok {
-			return
-		}
-		w = around.Unwrap()
+// leave tells the access log what the client was answered, as nobody can tell by
+// a connection that was taken over, and keeps Caddy off that connection, whose
+// deadlines it would set when the request took longer than the server's timeout.
+// Where the timer is turned off, the server complains of the former at level
+// debug.
+func (l layers) leave(status int) {
+	if l.timer != nil {
+		l.timer.ResponseWriter = nobody{}
+		l.timer.Ctrl = http.NewResponseController(nobody{})
+	}
+	if l.recorder != nil {
+		l.recorder.WriteHeader(status)
 	}
 }
 
-// clientStream is the client's connection as the relay takes it.
-func clientStream(conn net.Conn) relay.Stream {
-	if s, ok := conn.(relay.Stream); ok {
-		return s
-	}
-	return wholeConn{conn}
-}
+// nobody takes what is written when the connection is gone.
+type nobody struct{}
 
-// wholeConn is a connection that cannot be closed in one direction alone.
-type wholeConn struct{ net.Conn }
-
-func (wholeConn) CloseWrite() error { return errors.ErrUnsupported }
+func (nobody) Header() http.Header         { return make(http.Header) }
+func (nobody) Write(p []byte) (int, error) { return len(p), nil }
+func (nobody) WriteHeader(int)             {}

@@ -15,9 +15,9 @@ import (
 // stream carries the tunnel in a stream of HTTP/2 or HTTP/3, which ends when this
 // returns.
 func (t *tunnel) stream(w http.ResponseWriter, r *http.Request, trace *pool.Trace) error {
-	restore := withoutIdleTimeouts(r)
-	defer restore()
 	s := &clientBody{ReadCloser: r.Body, writer: w, control: http.NewResponseController(w)}
+	restore := s.withoutTimeouts(r)
+	defer restore()
 	w.WriteHeader(http.StatusOK)
 	t.between(s)
 	if err := s.control.Flush(); err != nil {
@@ -31,24 +31,6 @@ func (t *tunnel) stream(w http.ResponseWriter, r *http.Request, trace *pool.Trac
 	return nil
 }
 
-// withoutIdleTimeouts keeps Caddy from ending a stream in which nothing moves for
-// a while: tunnels have an idle_timeout of their own.
-func withoutIdleTimeouts(r *http.Request) (restore func()) {
-	var undo []func()
-	reader, writer := caddyhttp.IdleTimeoutsFromContext(r.Context())
-	if reader != nil {
-		undo = append(undo, reader.Override(forEver, 0))
-	}
-	if writer != nil {
-		undo = append(undo, writer.Override(forEver, 0, 0))
-	}
-	return func() {
-		for _, f := range undo {
-			f()
-		}
-	}
-}
-
 // clientBody is the client's end of a tunnel in a stream: what it sends is the
 // request's body, and what it gets the answer's.
 type clientBody struct {
@@ -57,6 +39,30 @@ type clientBody struct {
 	control *http.ResponseController
 	writing atomic.Bool
 	aborted atomic.Bool
+}
+
+// withoutTimeouts keeps the server from ending a stream that lasts, or in which
+// nothing moves for a while: tunnels have an idle_timeout of their own. What
+// restore does not bring back are the deadlines of the whole request, which may
+// have passed when the tunnel ends, and would then break its end.
+func (s *clientBody) withoutTimeouts(r *http.Request) (restore func()) {
+	var undo []func()
+	reader, writer := caddyhttp.IdleTimeoutsFromContext(r.Context())
+	if reader != nil {
+		reader.Deadline.HardDeadline = time.Time{}
+		undo = append(undo, reader.Override(forEver, 0))
+	}
+	if writer != nil {
+		writer.Deadline.HardDeadline = time.Time{}
+		undo = append(undo, writer.Override(forEver, 0, 0))
+	}
+	_ = s.control.SetReadDeadline(time.Time{}) // a stream without deadlines needs no more
+	_ = s.control.SetWriteDeadline(time.Time{})
+	return func() {
+		for _, f := range undo {
+			f()
+		}
+	}
 }
 
 func (s *clientBody) Write(p []byte) (int, error) {

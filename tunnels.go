@@ -116,7 +116,7 @@ func (t *tunnel) look(now time.Time) {
 		t.relay.Cut(errGrace)
 	case idle > 0 && quiet >= idle:
 		t.relay.Retire(errIdle)
-	case a.FromTarget > 0 && !a.ClientLast && quiet >= restAfter && t.Displaced():
+	case a.FromTarget > 0 && !a.ClientLast && !a.Held && quiet >= restAfter && t.Displaced():
 		t.relay.Retire(errCheaper)
 	}
 }

@@ -27,6 +27,7 @@ type flow struct {
 
 	moved    atomic.Int64 // bytes passed on
 	last     atomic.Int64 // when, in nanoseconds since the relay began
+	held     atomic.Bool  // a chunk has come that dst has not taken whole
 	complete atomic.Bool  // src has said all, and dst was told
 }
 
@@ -47,7 +48,9 @@ func (f *flow) run() {
 	case err == nil:
 		f.complete.Store(true)
 	case f.dst.side == Client && errors.Is(err, errors.ErrUnsupported):
-		// The client has got everything, and can be told so by Close alone.
+		// The client can be told so by Close alone, which ends what it says, too.
+		f.complete.Store(true)
+		f.relay.hearOut()
 		f.relay.finish()
 	default:
 		f.relay.fail(f.dst.side, fmt.Errorf("closing one direction to %s: %w", f.dst.side, err))
@@ -59,6 +62,7 @@ func (f *flow) run() {
 func (f *flow) carry() (by Side, err error) {
 	if early := f.early; len(early) > 0 {
 		f.early = nil
+		f.held.Store(true)
 		if err := f.write(early); err != nil {
 			return f.dst.side, err
 		}
@@ -99,6 +103,7 @@ func (f *flow) copy() (by Side, err error) {
 		}
 		n, readErr := f.src.stream.Read(buf)
 		if n > 0 {
+			f.held.Store(true)
 			f.arrived()
 			if err := f.write(buf[:n]); err != nil {
 				return f.dst.side, err
@@ -131,6 +136,7 @@ func (f *flow) write(p []byte) error {
 	if err != nil {
 		return fmt.Errorf("writing to %s: %w", f.dst.side, err)
 	}
+	f.held.Store(false)
 	return nil
 }
 

@@ -69,6 +69,7 @@ func (f *flow) pump() (by Side, err error) {
 			return by, err
 		}
 		p.drop()
+		p.held.Store(false)
 	}
 }
 
@@ -119,6 +120,7 @@ func (p *pump) fillPipe(fd int) bool {
 	n, err := splice(fd, p.pipe.w, pipeSize)
 	if err == nil && n > 0 {
 		p.n, p.pipe.held = n, n
+		p.held.Store(true)
 		p.fast = n >= chunkSize
 		return true
 	}
@@ -141,6 +143,7 @@ func (p *pump) fillBuffer(fd int) bool {
 	n, err := again(func() (int, error) { return unix.Read(fd, p.buf[:]) })
 	if err == nil && n > 0 {
 		p.n, p.off = n, 0
+		p.held.Store(true)
 		p.fast = n == chunkSize
 		return true
 	}

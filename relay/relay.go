@@ -78,6 +78,7 @@ type Activity struct {
 	Began                  time.Time // when the relay was made
 	LastMove               time.Time // when bytes were last passed on; Began where none were
 	ClientLast             bool      // the last ones were the client's
+	Held                   bool      // somebody does not take at once what was sent
 }
 
 // errCut stands for a cause that was not given.
@@ -89,6 +90,7 @@ type Relay struct {
 	up, down       flow // from the client, from the target
 	began          time.Time
 	answered       func()
+	upOver         chan struct{} // closed when up has ended
 
 	running sync.WaitGroup
 	closing sync.Once
@@ -101,7 +103,7 @@ type Relay struct {
 
 // New returns a relay between two streams, which are its own from then on.
 func New(client, target Stream) *Relay {
-	r := &Relay{began: time.Now()}
+	r := &Relay{began: time.Now(), upOver: make(chan struct{})}
 	r.client.init(Client, client)
 	r.target.init(Target, target)
 	r.up = flow{relay: r, src: &r.client, dst: &r.target}
@@ -117,8 +119,9 @@ func (r *Relay) OnAnswer(f func()) { r.answered = f }
 // tunnel. Both streams are closed when it returns, and nothing of it runs any
 // more. Early is what the client had sent already; it is sent to the target
 // first. When one side says that it has nothing more to send, the other is told
-// and may go on for as long as it likes. A tunnel that was broken does not look
-// like one that ended well: who has not got all is left with a reset
+// and may go on for as long as it likes. A client whose stream cannot be told may
+// go on for as long as what it sends keeps moving. A tunnel that was broken does
+// not look like one that ended well: who has not got all is left with a reset
 // connection, where its stream knows such a thing.
 //
 // Run must be called once.
@@ -130,6 +133,7 @@ func (r *Relay) Run(early []byte) End {
 	r.running.Go(r.down.run)
 	r.up.early = early
 	r.up.run()
+	close(r.upOver)
 	r.running.Wait()
 
 	r.finish()
@@ -147,7 +151,8 @@ func (r *Relay) Cut(cause error) {
 }
 
 // Retire is Cut for a tunnel at rest, in which nobody waits for anything: both
-// sides see a clean end.
+// sides see a clean end. Where one of them has not taken all that was sent, the
+// tunnel is not at rest, and Retire is Cut.
 func (r *Relay) Retire(cause error) {
 	r.mu.Lock()
 	r.gently = true
@@ -164,8 +169,12 @@ func (r *Relay) Activity() Activity {
 		Began:      r.began,
 		LastMove:   r.began.Add(time.Duration(max(up, down))),
 		ClientLast: up > down,
+		Held:       r.held(),
 	}
 }
+
+// held reports whether there is something that was read and not yet written.
+func (r *Relay) held() bool { return r.up.held.Load() || r.down.held.Load() }
 
 // ended notes that a side said that it has nothing more to send, and reports
 // whether the tunnel is over by that, as the other has said so before. What is
@@ -201,6 +210,29 @@ func (r *Relay) explains(by Side, err error) bool {
 		errors.Is(r.end.Err, net.ErrClosed) && !errors.Is(err, net.ErrClosed)
 }
 
+// lastWords is how long a client that cannot be told that the target has said all
+// may pause. It may be waiting for nothing but that, though with TLS in the tunnel
+// it has learned of the end there.
+const lastWords = time.Second
+
+// hearOut waits until the client has said all, or pauses.
+func (r *Relay) hearOut() {
+	ticker := time.NewTicker(lastWords)
+	defer ticker.Stop()
+	for moved := r.up.moved.Load(); ; {
+		select {
+		case <-r.upOver:
+			return
+		case <-ticker.C:
+		}
+		now := r.up.moved.Load()
+		if now == moved {
+			return
+		}
+		moved = now
+	}
+}
+
 // finish closes both streams, and lets nothing be said about the end any more.
 func (r *Relay) finish() {
 	r.mu.Lock()
@@ -213,7 +245,7 @@ func (r *Relay) finish() {
 func (r *Relay) close() {
 	r.closing.Do(func() {
 		r.mu.Lock()
-		well := r.end.By == Nobody || r.gently && r.end.By == Cutter
+		well := r.gently && r.end.By == Cutter && !r.held()
 		r.mu.Unlock()
 		r.client.close(well || r.down.complete.Load())
 		r.target.close(well || r.up.complete.Load())
