@@ -23,7 +23,7 @@ func (t *tunnel) takeOver(w http.ResponseWriter) error {
 	layers := layersOf(w)
 	conn, early, err := layers.hijack()
 	if err != nil {
-		t.End(pool.TunnelEnd{ClientBroke: true})
+		t.End(pool.TunnelEnd{})
 		return caddyhttp.Error(http.StatusInternalServerError, err)
 	}
 	layers.leave(http.StatusOK)

@@ -116,8 +116,6 @@ func (t *tunnel) finish(end relay.End) {
 		FromClient: a.FromClient, FromTarget: a.FromTarget, ClientLast: a.ClientLast,
 		Quiet:       time.Since(a.LastMove),
 		ClientFirst: end.First == relay.Client, TargetFirst: end.First == relay.Target,
-		// One that was done need not wait for the target's farewell.
-		ClientBroke: end.By == relay.Client && end.First != relay.Client,
 	}
 	var reason cut
 	switch {

@@ -11,7 +11,6 @@ type TunnelEnd struct {
 	Broke                  string        // how the target's side broke, in one word; empty where it did not
 	ClientFirst            bool          // the client was the first to say that it is done
 	TargetFirst            bool          // the target's side was
-	ClientBroke            bool          // the client's side broke
 }
 
 // End closes the tunnel, counts how it ended, and completes its trace. What it
@@ -50,10 +49,10 @@ func (e *TunnelEnd) reason() string {
 		return reasonTargetClosed
 	case e.unheard():
 		return reasonSilent
-	case e.FromTarget == 0, e.ClientBroke && !e.ClientLast:
+	case e.FromTarget == 0:
 		return reasonClientGone
 	default:
-		return ""
+		return "" // a client may well break off when it has what it wanted
 	}
 }
 

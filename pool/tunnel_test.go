@@ -194,8 +194,6 @@ func TestTunnelEnds(t *testing.T) {
 		"the client was impatient":              {TunnelEnd{FromClient: 9, Quiet: time.Second}, "client_gone", false},
 		"the client said nothing":               {TunnelEnd{Quiet: time.Hour}, "client_gone", false},
 		"it broke behind the client's farewell": {TunnelEnd{FromClient: 9, FromTarget: 9, ClientLast: true, ClientFirst: true, Broke: "conn_reset"}, "conn_reset", false},
-		"the client broke behind its farewell":  {TunnelEnd{FromClient: 9, FromTarget: 9, ClientLast: true, ClientBroke: true}, "", false},
-		"the client broke":                      {TunnelEnd{FromClient: 9, FromTarget: 9, ClientBroke: true}, "client_gone", false},
 		"it was cut":                            {TunnelEnd{FromClient: 9, ClientLast: true, Quiet: time.Hour, Cut: "idle_timeout"}, "idle_timeout", false},
 		"the target closed after it had spoken": {TunnelEnd{FromClient: 9, FromTarget: 9, TargetFirst: true}, "", false},
 	} {
