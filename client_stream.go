@@ -75,7 +75,7 @@ func unwrapped(conn net.Conn) net.Conn {
 	if !field.IsValid() || !field.CanInterface() {
 		return nil
 	}
-	inner, _ := field.Interface().(net.Conn)
+	inner, _ := reflect.TypeAssert[net.Conn](field)
 	return inner
 }
 
