@@ -63,14 +63,14 @@ func (e *TunnelEnd) unheard() bool {
 
 // incriminates reports whether the end may have been the route's failure: the
 // target's side broke while the client waited or bytes came, or never said
-// anything. A connection that breaks at rest, or when the client has said its
+// anything. A connection that breaks at rest, or when one side has said its
 // farewell, is nobody's failure, nor is one on which the client said nothing.
 func (e *TunnelEnd) incriminates() bool {
 	switch {
 	case e.Cut != "":
 		return false
 	case e.Broke != "":
-		return e.FromTarget == 0 || !e.ClientFirst && (e.ClientLast || e.Quiet < maxSilence)
+		return e.FromTarget == 0 || !e.ClientFirst && !e.TargetFirst && (e.ClientLast || e.Quiet < maxSilence)
 	default:
 		return e.FromTarget == 0 && e.FromClient > 0 && (e.TargetFirst || e.unheard())
 	}

@@ -193,6 +193,7 @@ func TestTunnelEnds(t *testing.T) {
 		"the client waited long, for nothing":   {TunnelEnd{FromClient: 9, Quiet: maxSilence}, "silent", true},
 		"the client was impatient":              {TunnelEnd{FromClient: 9, Quiet: time.Second}, "client_gone", false},
 		"the client said nothing":               {TunnelEnd{Quiet: time.Hour}, "client_gone", false},
+		"it broke behind its own farewell":      {TunnelEnd{FromClient: 9, FromTarget: 9, ClientLast: true, TargetFirst: true, Broke: "conn_reset"}, "conn_reset", false},
 		"it broke behind the client's farewell": {TunnelEnd{FromClient: 9, FromTarget: 9, ClientLast: true, ClientFirst: true, Broke: "conn_reset"}, "conn_reset", false},
 		"it was cut":                            {TunnelEnd{FromClient: 9, ClientLast: true, Quiet: time.Hour, Cut: "idle_timeout"}, "idle_timeout", false},
 		"the target closed after it had spoken": {TunnelEnd{FromClient: 9, FromTarget: 9, TargetFirst: true}, "", false},
