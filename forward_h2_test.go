@@ -62,7 +62,7 @@ func (s *stream2) hear(want string) {
 	s.Helper()
 	got := make([]byte, len(want))
 	if _, err := io.ReadFull(s.Reader, got); err != nil || string(got) != want {
-		s.Fatalf("heard %q (%v), want %q", got, err, want)
+		s.Fatalf("heard %.99q (%v), want %.99q", got, err, want)
 	}
 }
 

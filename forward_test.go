@@ -121,7 +121,7 @@ func (c *connection) hear(want string) {
 	c.Helper()
 	got := make([]byte, len(want))
 	if _, err := io.ReadFull(c.r, got); err != nil || string(got) != want {
-		c.Fatalf("heard %q (%v), want %q", got, err, want)
+		c.Fatalf("heard %.99q (%v), want %.99q", got, err, want)
 	}
 }
 
