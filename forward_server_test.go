@@ -101,8 +101,6 @@ func TestServerLetsGo(t *testing.T) {
 // TestListenerWrappers: tunnels end on wrapped connections as they do on others.
 func TestListenerWrappers(t *testing.T) {
 	const proxyProtocol = "listener_wrappers {\nproxy_protocol {\nallow 127.0.0.0/8\n}\n}"
-	p := proxytest.NewProxy(t, proxytest.ProxyConfig{})
-	target := newSpeaker(t)
 	for name, tc := range map[string]struct{ options, header string }{
 		"proxy_protocol":              {proxyProtocol, "PROXY TCP4 127.0.0.9 127.0.0.1 1 2\r\n"},
 		"proxy_protocol not spoken":   {proxyProtocol, ""},
@@ -110,6 +108,8 @@ func TestListenerWrappers(t *testing.T) {
 		"HTTP 1 alone behind another": {proxyProtocol + "\nprotocols h1", "PROXY TCP4 127.0.0.9 127.0.0.1 1 2\r\n"},
 	} {
 		t.Run(name, func(t *testing.T) {
+			p := proxytest.NewProxy(t, proxytest.ProxyConfig{})
+			target := newSpeaker(t) // its own: when the tunnel broke, the pool tries the target
 			s := serve(t, withServers(trustingPool(t, p), tc.options), forwardSite(""))
 			open := func(early string) (c, far *connection) {
 				c = s.dial()
