@@ -148,9 +148,9 @@ func TestTunnelStop(t *testing.T) {
 					t.Errorf("tunnel %d does not live until Caddy stops: %v", i, err)
 				}
 			}
-			least, most := 4*time.Second, 8*time.Second
+			least, most := 2500*time.Millisecond, 6*time.Second
 			if leave {
-				least, most = 0, 3*time.Second
+				least, most = 0, 2500*time.Millisecond
 				for _, tunnel := range tunnels {
 					_ = tunnel.Close()
 				}
