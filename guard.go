@@ -19,12 +19,10 @@ type guard string
 // guardPublic is how every guard begins that refuses anything.
 const guardPublic = "public"
 
-// newGuard refuses what is not public, but for what the prefixes hold.
+// newGuard refuses what is not public, but for what the prefixes hold, as
+// [parsePrefixes] reads them.
 func newGuard(allowPrivate []netip.Prefix) guard {
-	allowed := make([]netip.Prefix, 0, len(allowPrivate))
-	for _, p := range allowPrivate {
-		allowed = append(allowed, unmapPrefix(p).Masked())
-	}
+	allowed := slices.Clone(allowPrivate)
 	slices.SortFunc(allowed, netip.Prefix.Compare)
 	words := []string{guardPublic}
 	for _, p := range slices.Compact(allowed) {
@@ -62,18 +60,6 @@ func isPublicRange(p netip.Prefix) bool {
 		}
 	}
 	return !slices.ContainsFunc(notPublic, p.Overlaps)
-}
-
-// mappedBits is the length of ::ffff:0:0/96, in which IPv4 stands in IPv6
-// (RFC 4291, 2.5.5.2).
-const mappedBits = 96
-
-// unmapPrefix is the IPv4 prefix that one of IPv4-mapped IPv6 stands for.
-func unmapPrefix(p netip.Prefix) netip.Prefix {
-	if !p.Addr().Is4In6() || p.Bits() < mappedBits {
-		return p
-	}
-	return netip.PrefixFrom(p.Addr().Unmap(), p.Bits()-mappedBits)
 }
 
 // control refuses to dial an address. It is called with the very address that

@@ -110,7 +110,7 @@ func TestTunnelKill(t *testing.T) {
 	t.Logf("%d of %d bytes are in the books, the last %v are forgotten", booked.bytes(), line.now().bytes, lag)
 }
 
-// TestTunnelStop: when Caddy is asked to stop, it gives tunnels five seconds, of
+// TestTunnelStop: when Caddy is asked to stop, it gives tunnels three seconds, of
 // whatever protocol they are, and waits no longer than they need.
 func TestTunnelStop(t *testing.T) {
 	t.Parallel()
