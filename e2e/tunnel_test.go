@@ -64,12 +64,16 @@ func (w *world) tunnelsBooked(p *process, opened int64) {
 	w.bytesBooked(p.usage())
 }
 
-// bytesBooked checks that the books have every byte that the proxies counted.
+// bytesBooked checks that the books have every byte that the proxies counted, but
+// for the farewells at the end of tunnels: who has closed does not read the other's.
 func (w *world) bytesBooked(usage map[string]used) {
 	w.t.Helper()
-	for i, counted := range w.seen() {
-		if booked := usage[i]; booked.In != counted.In || booked.Out != counted.Out {
-			w.t.Errorf("%s: %+v in the books, the proxy counted %+v", i, booked, counted)
+	seen := w.seen()
+	for i, p := range w.proxies {
+		booked, counted := usage[id(i)], seen[id(i)]
+		most := farewell * int64(p.Accepted())
+		if unread, unheard := counted.In-booked.In, booked.Out-counted.Out; min(unread, unheard) < 0 || max(unread, unheard) > most {
+			w.t.Errorf("%s: %+v in the books, the proxy counted %+v; they may differ by %d", id(i), booked, counted, most)
 		}
 	}
 }
