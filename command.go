@@ -103,11 +103,12 @@ func flag[T string | bool | int](cmd *cobra.Command, name string) (value T) {
 	return value
 }
 
-// params are the flags of these names as parameters of the API, where they are set.
+// params are the flags of these names as parameters of the API, where the command
+// has them and they are set.
 func (a *asked) params(names ...string) map[string]string {
 	params := make(map[string]string)
 	for _, name := range names {
-		if f := a.cmd.Flags().Lookup(name); f.Changed {
+		if f := a.cmd.Flags().Lookup(name); f != nil && f.Changed {
 			params[name] = f.Value.String()
 		}
 	}

@@ -253,6 +253,7 @@ func (a *asked) showExplained(explained *explainAnswer) error {
 		return err
 	}
 	if try == 0 {
+		fmt.Fprintln(a.screen.out)
 		a.screen.say(table.Red, "None of %s is usable for it.", humanize.Comma(int64(len(explained.Proxies))))
 	}
 	return nil

@@ -57,11 +57,13 @@ func bytesOf(n int64) string {
 	return strings.Replace(humanize.IBytes(uint64(max(n, 0))), "iB", "B", 1)
 }
 
-// dollars is an amount of money; one below a cent is not shown as nothing.
+// dollars is an amount of money, of which a little is not shown as nothing.
 func dollars(usd float64) string {
 	switch {
 	case usd == 0:
 		return "$0"
+	case usd > 0 && usd < 0.0001:
+		return "<$0.0001"
 	case math.Abs(usd) < 1:
 		return fmt.Sprintf("$%.4f", usd)
 	}

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/dustin/go-humanize"
+	"github.com/dustin/go-humanize/english"
 	"github.com/spf13/cobra"
 
 	"github.com/caddy-proxypool/proxypool/internal/table"
@@ -99,7 +100,7 @@ func (s *statusAnswer) stuck() (pools []string) {
 // those that the actions take: pool/proxy.
 func statusTable(rows []statusRow, now time.Time) *table.Table {
 	t := table.New(
-		table.Column{Title: "PROXY", Min: 12},
+		table.Column{Title: "PROXY", Min: 16},
 		table.Column{Title: "TYPE", Drop: 9},
 		table.Column{Title: "STATUS"},
 		table.Column{Title: "USABLE", Drop: 1},
@@ -182,7 +183,7 @@ func budgetCell(b *budget) table.Cell {
 	if b.Limit > 0 {
 		share = b.Used / b.Limit * 100
 	}
-	limit := dollars(b.Limit)
+	limit := "$" + humanize.Commaf(b.Limit)
 	if b.Unit == "gb" {
 		limit = bytesOf(int64(b.Limit * gigabyte))
 	}
@@ -220,8 +221,8 @@ func (s *screen) summary(status *statusAnswer) {
 			parts = append(parts, humanize.Comma(int64(part.n))+" "+part.name)
 		}
 	}
-	all := humanize.Comma(int64(sum.Total + sum.Disabled))
-	s.say(table.Plain, "%s proxies: %s. Cost %s.", all, strings.Join(parts, ", "), dollars(sum.TotalCostUSD))
+	all := english.Plural(sum.Total+sum.Disabled, "proxy", "proxies")
+	s.say(table.Plain, "%s: %s. Cost %s.", all, strings.Join(parts, ", "), dollars(sum.TotalCostUSD))
 	for _, pool := range status.stuck() {
 		s.say(table.Red, "Pool %s has no usable proxy.", pool)
 	}
