@@ -40,6 +40,7 @@ const (
 type Cell struct {
 	Text  string
 	Style Style
+	width int
 }
 
 // Table is rows under columns.
@@ -59,6 +60,7 @@ func Text(text string) Cell { return Cell{Text: text} }
 func (t *Table) Add(cells ...Cell) {
 	for i := range cells {
 		cells[i].Text = Clean(cells[i].Text)
+		cells[i].width = displaywidth.String(cells[i].Text)
 	}
 	t.rows = append(t.rows, cells)
 }
@@ -74,7 +76,7 @@ func (t *Table) Write(w io.Writer, width int, colour bool) error {
 	var text strings.Builder
 	head := make([]Cell, len(t.columns))
 	for i, column := range t.columns {
-		head[i] = Cell{Text: column.Title, Style: Bold}
+		head[i] = Cell{column.Title, Bold, displaywidth.String(column.Title)}
 	}
 	for _, row := range append([][]Cell{head}, t.rows...) {
 		t.line(&text, row, shown, widths, colour)
@@ -93,8 +95,12 @@ func (t *Table) line(text *strings.Builder, row []Cell, shown, widths []int, col
 		if n > 0 {
 			text.WriteString(gap)
 		}
-		cell := Fit(row[i].Text, widths[i])
-		padding := strings.Repeat(" ", max(0, widths[i]-displaywidth.String(cell)))
+		cell, width := row[i].Text, row[i].width
+		if width > widths[i] {
+			cell = Fit(cell, widths[i])
+			width = displaywidth.String(cell)
+		}
+		padding := strings.Repeat(" ", max(0, widths[i]-width))
 		if t.columns[i].Right {
 			text.WriteString(padding)
 		}
@@ -111,7 +117,7 @@ func (t *Table) fit(width int) (shown, widths []int) {
 	widths = make([]int, len(t.columns))
 	for i := range t.columns {
 		for _, row := range t.rows {
-			widths[i] = max(widths[i], displaywidth.String(row[i].Text))
+			widths[i] = max(widths[i], row[i].width)
 		}
 		if widths[i] > 0 {
 			widths[i] = max(widths[i], displaywidth.String(t.columns[i].Title))
@@ -199,6 +205,9 @@ func Paint(text string, style Style, colour bool) string {
 // Clean takes out of a text what would move the cursor, change colours or turn
 // the direction of what follows.
 func Clean(text string) string {
+	if plain(text) {
+		return text
+	}
 	return strings.Map(func(r rune) rune {
 		switch {
 		case unicode.IsControl(r):
@@ -214,6 +223,9 @@ func Clean(text string) string {
 // next column is not taken for a part of it and shown on its other side.
 func direct(text string) string {
 	const leftToRight = "\u200e"
+	if plain(text) {
+		return text
+	}
 	for _, r := range text {
 		switch properties, _ := bidi.LookupRune(r); properties.Class() {
 		case bidi.R, bidi.AL:
@@ -221,4 +233,14 @@ func direct(text string) string {
 		}
 	}
 	return text
+}
+
+// plain reports whether a text is of printable ASCII alone, as most are.
+func plain(text string) bool {
+	for i := range len(text) {
+		if text[i] < ' ' || text[i] > '~' {
+			return false
+		}
+	}
+	return true
 }

@@ -11,8 +11,8 @@ import (
 func sample() *Table {
 	t := New(Column{Title: "PROXY", Min: 8}, Column{Title: "STATUS"}, Column{Title: "NOTHING"},
 		Column{Title: "COST", Right: true, Drop: 1}, Column{Title: "REQUESTS", Right: true, Drop: 2}, Column{Title: "REASON", Min: 6})
-	t.Add(Text("VPS-Germany-Main"), Cell{"down", Red}, Text(""), Text("$0"), Text("1,204"), Text("dial_refused"))
-	t.Add(Text("مسکونی‌تهران"), Cell{"healthy", Green}, Text(""), Text("$12.50"), Text("7"), Text(""))
+	t.Add(Text("VPS-Germany-Main"), Cell{Text: "down", Style: Red}, Text(""), Text("$0"), Text("1,204"), Text("dial_refused"))
+	t.Add(Text("مسکونی‌تهران"), Cell{Text: "healthy", Style: Green}, Text(""), Text("$12.50"), Text("7"), Text(""))
 	return t
 }
 
