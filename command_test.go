@@ -196,7 +196,7 @@ func TestCommandJSON(t *testing.T) {
 		t.Run(args, func(t *testing.T) {
 			came := s.enter(strings.Fields(args + " --json")...)
 			path := map[string]string{
-				"explain api.example.org":                  "explain?target=api.example.org",
+				"explain api.example.org":                 "explain?target=api.example.org",
 				"usage --from 2026-01-01 --to 2026-01-02": "usage?from=2026-01-01&to=2026-01-02",
 			}[args]
 			if path == "" {
@@ -302,7 +302,9 @@ func TestWatch(t *testing.T) {
 			eventually(t, "it is shown twice", func() bool { return strings.Count(out.String(), "First") >= 2 })
 			set("")
 			if mode == "table" {
-				eventually(t, "Caddy is lost", func() bool { return strings.Contains(out.String(), "Lost for 0s, trying again: asking Caddy at 127.0.0.1") })
+				eventually(t, "Caddy is lost", func() bool {
+					return strings.Contains(out.String(), "Lost for 0s, trying again: asking Caddy at 127.0.0.1")
+				})
 			}
 			set(`{"summary":{"total":1,"healthy":1},"proxies":[{"pool":"main","name":"Second","usable":true}],"store":{"ok":true}}`)
 			eventually(t, "it goes on", func() bool { return strings.Contains(out.String(), "Second") })
