@@ -99,7 +99,7 @@ type frame struct {
 
 // lostFor says that Caddy does not answer, and since when.
 func (f *frame) lostFor() string {
-	return fmt.Sprintf("Lost for %s, trying again: %v", roughly(time.Since(f.lost)), f.err)
+	return table.Clean(fmt.Sprintf("Lost for %s, trying again: %v", roughly(time.Since(f.lost)), f.err))
 }
 
 // show shows a frame: on a terminal in the place of the one before, otherwise
@@ -107,8 +107,8 @@ func (f *frame) lostFor() string {
 func (a *asked) show(f *frame, every time.Duration) error {
 	switch {
 	case a.json && f.err != nil:
-		fmt.Fprintln(a.cmd.ErrOrStderr(), f.lostFor())
-		return nil
+		_, err := fmt.Fprintln(a.cmd.ErrOrStderr(), f.lostFor())
+		return err
 	case a.json:
 		_, err := a.screen.out.Write(f.answer.body)
 		return err
@@ -120,8 +120,8 @@ func (a *asked) show(f *frame, every time.Duration) error {
 		}
 		return err
 	case f.err != nil:
-		a.screen.say(table.Plain, "%s", f.lostFor())
-		return nil
+		_, err := fmt.Fprintln(a.screen.out, f.lostFor())
+		return err
 	}
 	err := a.showStatus(f.status)
 	fmt.Fprintln(a.screen.out)

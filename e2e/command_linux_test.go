@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -59,7 +60,7 @@ func TestWatchOnATerminal(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, p.cmd.Path, "proxy-pool", "status", "--watch=200ms", "--address", p.admin)
-	cmd.Env = append(p.cmd.Env, "TERM=xterm")
+	cmd.Env = slices.Concat(p.cmd.Env, []string{"TERM=xterm"})
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = terminal.file, terminal.file, terminal.file
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Setctty: true}
 	if err := cmd.Start(); err != nil {
