@@ -2,7 +2,6 @@ package proxypool
 
 import (
 	"context"
-	"errors"
 	"fmt"
 
 	caddycmd "github.com/caddyserver/caddy/v2/cmd"
@@ -53,9 +52,7 @@ func buildCommand(root *cobra.Command) {
 	}
 	root.AddCommand(statusCommand(), checkCommand(), activeCommand(), explainCommand(),
 		usageCommand(), logCommand(), eventsCommand(), alertsCommand())
-	for _, action := range actions {
-		root.AddCommand(actionCommand(action))
-	}
+	root.AddCommand(actionCommands()...)
 }
 
 // asked is one call of the command.
@@ -129,5 +126,3 @@ func poolFlag(cmd *cobra.Command) *cobra.Command {
 	cmd.Flags().String("pool", "", "Only this pool")
 	return cmd
 }
-
-var errNoDestinations = errors.New("no destinations of alerts are configured")

@@ -16,26 +16,26 @@ import (
 	"github.com/caddy-proxypool/proxypool/pool"
 )
 
-// action is one thing that an admin does to a proxy.
-type action struct{ name, short string }
-
-var actions = []action{
-	{"enable", "Uses a proxy again that was disabled"},
-	{"disable", "Takes a proxy out of use until it is enabled"},
-	{"mark-healthy", "Clears failures, blocks and holding back of a proxy"},
-	{"mark-down", "Takes a proxy out of use until a check passes"},
-	{"unblock", "Clears the blocks of a proxy"},
-	{"reset-stats", "Sets the counters, averages, traffic and cost shown of a proxy to zero"},
+// actionCommands are what an admin does to one proxy.
+func actionCommands() []*cobra.Command {
+	return []*cobra.Command{
+		actionCommand("enable", "Uses a proxy again that was disabled"),
+		actionCommand("disable", "Takes a proxy out of use until it is enabled"),
+		actionCommand("mark-healthy", "Clears failures, blocks and holding back of a proxy"),
+		actionCommand("mark-down", "Takes a proxy out of use until a check passes"),
+		actionCommand("unblock", "Clears the blocks of a proxy"),
+		actionCommand("reset-stats", "Sets the counters, averages, traffic and cost shown of a proxy to zero"),
+	}
 }
 
-func actionCommand(does action) *cobra.Command {
+func actionCommand(name, short string) *cobra.Command {
 	return &cobra.Command{
-		Use:   does.name + " <pool>/<proxy>",
-		Short: does.short,
-		Long:  "\n" + does.short + ". The name of the proxy alone is enough where there is one pool.\n",
+		Use:   name + " <pool>/<proxy>",
+		Short: short,
+		Long:  "\n" + short + ". The name of the proxy alone is enough where there is one pool.\n",
 		Args:  cobra.ExactArgs(1),
 		RunE: run(func(ctx context.Context, a *asked) (int, error) {
-			_, err := a.act(ctx, does.name)
+			_, err := a.act(ctx, name)
 			return 0, err
 		}),
 	}
@@ -298,7 +298,7 @@ func (a *asked) showTested(results []testResult) error {
 // undelivered is an error where a test did not arrive everywhere.
 func undelivered(results []testResult) error {
 	if len(results) == 0 {
-		return errNoDestinations
+		return errors.New("no destinations of alerts are configured")
 	}
 	var failed []string
 	for _, result := range results {

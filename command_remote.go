@@ -15,6 +15,8 @@ import (
 	"github.com/caddyserver/caddy/v2"
 	caddycmd "github.com/caddyserver/caddy/v2/cmd"
 	"github.com/spf13/cobra"
+
+	"github.com/caddy-proxypool/proxypool/internal/table"
 )
 
 const (
@@ -132,7 +134,7 @@ func (r *remote) refused(resp *http.Response, body []byte) error {
 	}
 	switch {
 	case json.Unmarshal(body, &answer) == nil && answer.Error != "":
-		return fmt.Errorf("asking Caddy at %s: %s", r.address, answer.Error)
+		return fmt.Errorf("asking Caddy at %s: %s", r.address, table.Clean(answer.Error))
 	case resp.StatusCode == http.StatusNotFound:
 		return fmt.Errorf("asking Caddy at %s: it has no %s, so that it seems to lack this module", r.address, adminBase)
 	}

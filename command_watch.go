@@ -16,8 +16,10 @@ import (
 	"github.com/caddy-proxypool/proxypool/internal/table"
 )
 
-// The shortest interval of --watch: a terminal shows no more.
-const minWatchInterval = 100 * time.Millisecond
+const (
+	minWatchInterval = 100 * time.Millisecond // a terminal shows no more
+	watchTimeout     = 5 * time.Second
+)
 
 // What a terminal is told. The other screen gives back what was there before.
 const (
@@ -75,7 +77,7 @@ func (a *asked) watch(ctx context.Context, every time.Duration) error {
 			return nil
 		case <-ticker.C:
 		}
-		answer, status, err := a.status(ctx)
+		answer, status, err := a.statusSoon(ctx, every)
 		switch {
 		case errors.Is(err, context.Canceled):
 			return nil
@@ -87,6 +89,14 @@ func (a *asked) watch(ctx context.Context, every time.Duration) error {
 			shown.err = err
 		}
 	}
+}
+
+// statusSoon asks for the status, and takes a Caddy that hangs for lost before a
+// single command would: what is shown is old by then.
+func (a *asked) statusSoon(ctx context.Context, every time.Duration) (*reply, *statusAnswer, error) {
+	ctx, cancel := context.WithTimeout(ctx, max(every, watchTimeout))
+	defer cancel()
+	return a.status(ctx)
 }
 
 // frame is what --watch shows: the last answer, and since when none came.
