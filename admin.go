@@ -96,6 +96,7 @@ func (a *adminAPI) status(w http.ResponseWriter, r *http.Request) error {
 	answer := statusAnswer{Proxies: []statusRow{}, Store: newStoreAnswer(a.app.books.Health()), Notifiers: newNotifierAnswers(a.app.registry.desk.Health()), Timestamp: *stamp(time.Now())}
 	var cost pool.Money
 	for _, p := range pools {
+		answer.Proxies = slices.Grow(answer.Proxies, len(p.Proxies()))
 		for _, proxy := range p.Proxies() {
 			row := proxy.Snapshot()
 			answer.Summary.Add(string(row.Status), row.Active)

@@ -12,6 +12,7 @@ package proxypool
 import (
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/caddyconfig/httpcaddyfile"
+	caddycmd "github.com/caddyserver/caddy/v2/cmd"
 
 	// The notifiers and the stores register themselves.
 	_ "github.com/caddy-proxypool/proxypool/alert/telegram"
@@ -35,4 +36,6 @@ func init() {
 	// The forward front comes first: what is not for a proxy it hands on.
 	httpcaddyfile.RegisterDirectiveOrder(forwardDirective, httpcaddyfile.Before, "reverse_proxy")
 	httpcaddyfile.RegisterDirectiveOrder("proxy_pool", httpcaddyfile.Before, "reverse_proxy")
+
+	caddycmd.RegisterCommand(command())
 }
