@@ -13,17 +13,17 @@ type Outcome int
 // The outcomes. What is no attempt has none: a connect that a client did not
 // wait for, or a kept connection that had been closed.
 const (
-	OutcomeOK          Outcome = iota // answered; of a tunnel: it stands
-	OutcomeBlocked                    // answered, and the answer matched a block rule
+	OutcomeBlocked     Outcome = iota // answered, and the answer matched a block rule
+	OutcomeCutOff                     // a hard budget was overdrawn
+	OutcomeOK                         // answered; of a tunnel: it stands
 	OutcomeProxyFailed                // by the proxy's fault
 	OutcomeRouteFailed                // by the fault of the proxy's way to the target
 	OutcomeTimeout                    // the target took too long to answer, though it can be reached
-	OutcomeCutOff                     // a hard budget was overdrawn
 	outcomes
 )
 
 // Outcomes are the words for the outcomes, each at its place.
-var Outcomes = [outcomes]string{"ok", "blocked", "proxy_failed", "route_failed", "timeout", "cut_off"}
+var Outcomes = [outcomes]string{"blocked", "cut_off", "ok", "proxy_failed", "route_failed", "timeout"}
 
 // failed reports whether the attempt counts as a failure in the books.
 func (o Outcome) failed() bool {
@@ -63,7 +63,7 @@ var FailoverReasons = [...]string{
 	"bad_proxy", "dial_refused", "dial_timeout", "dial_unreachable", "dial_failed", "dns_failed",
 	"proxy_tls", "proxy_dropped", "proxy_silent", "proxy_nonsense", "proxy_auth", "proxy_payment", "proxy_rate_limited",
 	"tunnel_refused", "loop", "target_tls", "target_tls_timeout", "target_reset",
-	"conn_timeout", "malformed_response", "header_too_large",
+	"conn_timeout", "stream_refused", "stream_reset", "malformed_response", "header_too_large", "send_failed",
 }
 
 var failoverPlaces = func() map[string]int {
