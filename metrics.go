@@ -122,7 +122,7 @@ func (s sender) pools(pools []*livePool) {
 		for i, code := range pool.Codes {
 			s.counter(descRequests, float64(c.Requests[i]), l.Name, code)
 		}
-		for i, reason := range pool.FailoverReasons {
+		for i, reason := range &pool.FailoverReasons {
 			s.counter(descFailovers, float64(c.Failovers[i]), l.Name, reason)
 		}
 		s.counter(descHedges, float64(c.Hedges), l.Name)

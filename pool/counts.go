@@ -119,7 +119,7 @@ func (x *exchange) tally(status int, own bool) {
 	if x.overtaken > 0 {
 		c.failovers[failoverPlaces[reasonOverdue]].Add(int64(x.overtaken))
 	}
-	for i := 0; i < x.trace.steps-1; i++ {
+	for i := range x.trace.steps - 1 {
 		step := x.trace.at(i)
 		if step.outcome != reasonOverdue && step.proxy != x.trace.at(i+1).proxy {
 			c.failovers[failoverPlaces[step.outcome]].Add(1)
@@ -133,6 +133,20 @@ type proxyCounts struct {
 	broken                 atomic.Int64
 	checksOK, checksFailed atomic.Int64
 	connects, answers      histogram
+}
+
+// countAttempt counts one attempt over the route.
+func (r *Route) countAttempt(o Outcome) {
+	r.state.counts.attempts[o].Add(1)
+	r.account.attempt(o.failed())
+	r.state.touch()
+}
+
+// broke counts an attempt that had been counted as one that went well, and then
+// broke off.
+func (r *Route) broke() {
+	r.state.counts.broken.Add(1)
+	r.account.fail()
 }
 
 // ProxyCounts are what went through a proxy since the process began, which

@@ -34,7 +34,7 @@ func (w *world) counted() string {
 	for i, code := range Codes {
 		add("", code, c.Requests[i])
 	}
-	for i, reason := range FailoverReasons {
+	for i, reason := range &FailoverReasons {
 		add("after ", reason, c.Failovers[i])
 	}
 	add("", "hedges", c.Hedges)

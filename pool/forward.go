@@ -311,20 +311,6 @@ func (a *attempt) isStale(err error) bool {
 		time.Since(a.start) < autoHedge(a.proxy.State.connectTime.value())
 }
 
-// countAttempt counts one attempt over the route.
-func (r *Route) countAttempt(o Outcome) {
-	r.state.counts.attempts[o].Add(1)
-	r.account.attempt(o.failed())
-	r.state.touch()
-}
-
-// broke counts an attempt that had been counted as one that went well, and then
-// broke off.
-func (r *Route) broke() {
-	r.state.counts.broken.Add(1)
-	r.account.fail()
-}
-
 // judge looks at an answer: the target's own goes to the client, the proxy's
 // and one that a block rule recognises lead to the next proxy.
 func (a *attempt) judge(resp *http.Response) error {
