@@ -70,7 +70,10 @@ func (a *App) Provision(ctx caddy.Context) error {
 	if err := a.makePools(ctx); err != nil {
 		return err
 	}
-	return a.loadAlerts(ctx)
+	if err := a.loadAlerts(ctx); err != nil {
+		return err
+	}
+	return a.registerMetrics(ctx)
 }
 
 // makePools builds every pool and the checker that looks after them.

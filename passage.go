@@ -55,6 +55,7 @@ func (p *passage) forwardAs(r *http.Request, rewrite func(*httputil.ProxyRequest
 func (p *passage) RoundTrip(req *http.Request) (*http.Response, error) {
 	p.app.begin(req.Context())
 	if err := p.enter(); err != nil {
+		p.pool.State().Refused(errCrowded.Status)
 		return nil, err
 	}
 	defer p.leave()

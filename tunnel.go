@@ -65,6 +65,7 @@ func (f *ForwardFront) tunnel(w http.ResponseWriter, r *http.Request, v *visit) 
 // open opens the tunnel.
 func (p *passage) open(ctx context.Context, v *visit) (*pool.Tunnel, error) {
 	if err := p.entrance.enter(); err != nil {
+		p.pool.State().Refused(errCrowded.Status)
 		return nil, err
 	}
 	defer p.entrance.leave()

@@ -107,6 +107,7 @@ type Desk struct {
 	alerts  []*Alert
 	kept    []Kept
 	senders map[string]*sender
+	tallies map[string]*tally          // by destination
 	ending  map[string]<-chan struct{} // closed when the last sender to a name that was stopped has ended
 }
 
@@ -125,6 +126,7 @@ func (d *Desk) Follow(s Settings) {
 	if d.closed {
 		return
 	}
+	d.countFor(&s)
 	d.wanted = &s
 	d.replaceSenders(&s)
 	if !d.started {
@@ -149,7 +151,7 @@ func (d *Desk) replaceSenders(s *Settings) {
 		name := destination.Name()
 		next := &sender{
 			Destination: destination, outbox: d.outbox, keeper: d.keeper, hooks: &hooks,
-			after: d.ending[name], ended: make(chan struct{}), health: Health{Name: name, OK: true},
+			after: d.ending[name], ended: make(chan struct{}), health: Health{Name: name, OK: true}, tally: d.tallies[name],
 		}
 		next.ctx, next.stop = context.WithCancel(context.Background())
 		if old, ok := before[name]; ok {

@@ -42,6 +42,7 @@ type sender struct {
 	outbox *outbox
 	keeper Keeper
 	hooks  *Hooks
+	tally  *tally
 	after  <-chan struct{} // the sender of before has ended; nil where there was none
 	ctx    context.Context // ends when nothing more is to be sent
 	stop   context.CancelFunc
@@ -115,6 +116,7 @@ func (s *sender) deliver(l *letter) time.Duration {
 	var refused *RefusedError
 	switch {
 	case err == nil:
+		s.tally.delivered.Add(1)
 		s.outbox.done(s.Name(), l)
 		s.worked()
 		return 0
@@ -125,11 +127,13 @@ func (s *sender) deliver(l *letter) time.Duration {
 	case s.ctx.Err() != nil:
 		return 0 // it was broken off
 	case errors.As(err, &later):
+		s.tally.failed.Add(1)
 		if later.After > maxRetry {
 			s.failed(err) // a shorter pause is no outage
 		}
 		return max(later.After, minRetry)
 	default:
+		s.tally.failed.Add(1)
 		s.failed(err)
 		return again
 	}
@@ -192,9 +196,11 @@ func (s *sender) tested(err error) {
 	var refused *RefusedError
 	switch {
 	case err == nil:
+		s.tally.delivered.Add(1)
 		s.worked()
 	case errors.As(err, &refused), errors.Is(err, context.Canceled):
 	default:
+		s.tally.failed.Add(1)
 		s.failed(err)
 	}
 }

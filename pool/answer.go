@@ -79,7 +79,7 @@ func (b *answerBody) end(err error) {
 		a.trace.Err = reasonBudget
 		a.conn.endUnread()
 	default:
-		a.route.account.fail()
+		a.route.broke()
 		a.proxy.blameRoute(a.route, a.start, reasonBroken)
 		a.trace.Err = reasonBroken
 		a.conn.endUnread()

@@ -65,6 +65,15 @@ func (p *Proxy) blameConnect(c *connect, err error) {
 	}
 }
 
+// outcome is what a connect that failed is counted as, by whose fault it was.
+func (c *connect) outcome(err error) Outcome {
+	var fault Fault
+	if !errors.As(err, &fault) || !fault.ProxyFault() || c.route.target.foreign() && proxyReached(err) {
+		return OutcomeRouteFailed
+	}
+	return OutcomeProxyFailed
+}
+
 func failureReason(err error) string {
 	var fault interface{ FailureReason() string }
 	switch {

@@ -99,7 +99,7 @@ func (c *connect) run(ctx context.Context) {
 		err = cutOff(err)
 	default:
 		if !c.probe && !errors.Is(err, context.Canceled) && !isForbidden(err) {
-			r.countAttempt(true)
+			r.countAttempt(c.outcome(err))
 		}
 		p.blameConnect(c, err)
 	}
@@ -111,6 +111,7 @@ func (c *connect) stood(raw Conn) *standing {
 	p, r, now := c.proxy, c.route, time.Now()
 	if p.current() {
 		p.State.usualConnect(r.target).observe(now.Sub(c.start))
+		p.State.counts.connects.observe(now.Sub(c.start))
 		// To an http target only the proxy was dialled, which proves neither that
 		// it works nor that the target can be reached. A tunnel that is no probe
 		// has yet to show that the target says anything.

@@ -61,6 +61,9 @@ func TestCutOff(t *testing.T) {
 					if kept {
 						requests++
 					}
+					if got := w.proxy("A").Counts().Attempts[OutcomeCutOff]; got != 1 {
+						t.Errorf("%d attempts counted as cut off", got)
+					}
 					if row := w.row("A"); row.Requests != requests {
 						t.Errorf("%d requests", row.Requests)
 					}

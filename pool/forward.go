@@ -33,7 +33,14 @@ func (f *Forwarder) Forward(req *http.Request, t *Target, trace *Trace) (*http.R
 	t.ask(time.Now())
 	resp, err := x.run()
 	x.settle()
-	return resp, err
+	if err != nil {
+		failure := x.asError(err)
+		trace.Err = failure.Reason
+		x.tally(failure.Status, true)
+		return nil, failure
+	}
+	x.tally(resp.StatusCode, false)
+	return resp, nil
 }
 
 // exchange is one request on its way, from proxy to proxy.
@@ -55,6 +62,8 @@ type exchange struct {
 	fault  error  // the last failure, as the client is told it
 	wrote  bool   // some of the request may have gone out
 	held   []*heldAnswer
+
+	overtaken int // connects that were overdue when a later one stood
 }
 
 // attempt is one try of a request through one proxy.
@@ -105,6 +114,7 @@ func (x *exchange) reach() (*attempt, error) {
 			default:
 				route := x.target.route(p)
 				if conn := x.kept(p, route); conn != nil {
+					x.overtaken += len(r.running)
 					return x.begin(p, route, conn), nil
 				}
 				r.start(x, p, route)
@@ -219,7 +229,9 @@ func (a *attempt) send() (*http.Response, error) {
 		_ = resp.Body.Close()
 		return nil, a.failed(errUnasked)
 	}
-	a.route.answerTime.observe(time.Since(w.quietSince()))
+	took := time.Since(w.quietSince())
+	a.route.answerTime.observe(took)
+	a.proxy.State.counts.answers.observe(took)
 	a.conn.used.Store(true)
 	a.adopt(resp, interrupt)
 	return resp, nil
@@ -277,13 +289,13 @@ func (a *attempt) failed(err error) error {
 		a.repeat = a.proxy
 		a.stale.add(a.proxy.place) // once: others may use up the fresh one, too
 	case errors.Is(err, errOverdrawn):
-		a.route.countAttempt(false)
+		a.route.countAttempt(OutcomeCutOff)
 		a.step(a.proxy, reason)
 	case errors.Is(err, errTargetSlow):
-		a.route.countAttempt(true)
+		a.route.countAttempt(OutcomeTimeout)
 		a.step(a.proxy, reason)
 	default:
-		a.route.countAttempt(true)
+		a.route.countAttempt(OutcomeRouteFailed)
 		a.step(a.proxy, reason)
 		a.proxy.blameRoute(a.route, a.start, reason)
 	}
@@ -299,26 +311,21 @@ func (a *attempt) isStale(err error) bool {
 		time.Since(a.start) < autoHedge(a.proxy.State.connectTime.value())
 }
 
-// countAttempt counts one attempt over the route.
-func (r *Route) countAttempt(failed bool) {
-	r.account.attempt(failed)
-	r.state.touch()
-}
-
 // judge looks at an answer: the target's own goes to the client, the proxy's
 // and one that a block rule recognises lead to the next proxy.
 func (a *attempt) judge(resp *http.Response) error {
 	if a.conn.ProxyMade(resp) {
 		return a.proxyAnswered(resp)
 	}
-	a.route.countAttempt(false)
 	if !a.target.key.Quiet {
 		a.proxy.succeeded(time.Now())
 		if err := a.holdIfBlocked(resp); err != nil {
+			a.route.countAttempt(OutcomeBlocked)
 			a.step(a.proxy, reasonBlocked)
 			return err
 		}
 	}
+	a.route.countAttempt(OutcomeOK)
 	a.step(a.proxy, reasonOK)
 	return nil
 }
@@ -328,11 +335,15 @@ func (a *attempt) judge(resp *http.Response) error {
 func (a *attempt) proxyAnswered(resp *http.Response) error {
 	drop(resp)
 	reason, proxyFault := proxyAnswerReason(resp)
-	a.route.countAttempt(true)
+	outcome := OutcomeRouteFailed
+	if proxyFault && !a.target.foreign() { // otherwise it may have been the target that said so
+		outcome = OutcomeProxyFailed
+	}
+	a.route.countAttempt(outcome)
 	a.step(a.proxy, reason)
 	switch {
 	case a.target.key.Quiet:
-	case proxyFault && !a.target.foreign(): // it may have been the target that said so
+	case outcome == OutcomeProxyFailed:
 		a.proxy.blame(a.start, reason)
 	default:
 		a.proxy.blameRoute(a.route, a.start, reason)
@@ -367,9 +378,7 @@ func (x *exchange) giveUp(err error) (*http.Response, error) {
 		x.trace.Proxy = last.proxy.Name
 		return last.resp, nil
 	}
-	failure := x.asError(err)
-	x.trace.Err = failure.Reason
-	return nil, failure
+	return nil, err
 }
 
 // settle lets go of what was only needed to try again.

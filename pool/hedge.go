@@ -61,6 +61,7 @@ func (r *race) won(x *exchange) (*Proxy, *standing) {
 		i--
 		if conn != nil {
 			x.trace.Connect = time.Since(c.start)
+			x.overtaken += i + 1 // those that started before it and still run
 			return c.proxy, conn
 		}
 		r.exhausted = false
@@ -71,7 +72,7 @@ func (r *race) won(x *exchange) (*Proxy, *standing) {
 		case errors.Is(err, errOverdrawn):
 			c.leave(r.wake) // it may stand all the same
 		case errors.Is(err, errUnclaimed):
-			c.route.countAttempt(true)
+			c.route.countAttempt(OutcomeRouteFailed)
 			c.proxy.blameRoute(c.route, c.start, failureReason(err))
 		}
 		x.connectFailed(c, err)

@@ -116,7 +116,7 @@ func TestLateRestore(t *testing.T) {
 		w.reload(nil)
 		w.events = nil
 		for _, p := range w.Pool.Proxies() {
-			w.route(p.Name).countAttempt(false)
+			w.route(p.Name).countAttempt(OutcomeOK)
 			w.spend(p.Name, 5)
 		}
 		w.do("disabled", "disable")
@@ -167,7 +167,7 @@ func TestLateRestoreDisables(t *testing.T) {
 		w.state.Close()
 		w.state = NewState()
 		w.reload(nil)
-		w.route("disabled").countAttempt(false)
+		w.route("disabled").countAttempt(OutcomeOK)
 		if err := w.Restore("first", b.Records); err != nil {
 			t.Fatal(err)
 		}
@@ -185,7 +185,7 @@ func TestLateRestoreDisables(t *testing.T) {
 // no use.
 func TestLearnedSince(t *testing.T) {
 	signs := map[string]func(*world){
-		"an attempt": func(w *world) { w.route("A").countAttempt(true) },
+		"an attempt": func(w *world) { w.route("A").countAttempt(OutcomeProxyFailed) },
 		"a check":    func(w *world) { w.check("A", true, time.Second) },
 		"mark-down":  func(w *world) { w.do("A", "mark-down"); w.do("A", "disable") },
 	}

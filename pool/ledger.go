@@ -37,6 +37,7 @@ type ledger struct {
 	cost    tariff
 	saving  tariff // what a GiB costs more on the dearest proxy of the pool
 	total   Usage  // since the beginning
+	earlier Usage  // the part of total that a store knew, of before the process began
 	days    map[date]used
 	cells   map[cellKey]*Usage // not stored yet
 	crowded *Usage             // the youngest of them in which targets are not kept apart
@@ -265,6 +266,14 @@ func (l *ledger) totals() Usage {
 	return l.total
 }
 
+// sinceBegin are the counters since the process began, booked up to now.
+func (l *ledger) sinceBegin() Usage {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.book(time.Now())
+	return l.total.minus(l.earlier)
+}
+
 // take hands over what is to be stored, booked up to now: the totals, what
 // belongs into m, and the usage that was not stored yet.
 func (l *ledger) take(pool, proxy string, m *memory) (Usage, []UsageCell) {
@@ -285,6 +294,7 @@ func (l *ledger) add(total Usage, m *memory) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.total.Add(total)
+	l.earlier.Add(total)
 	for day, u := range m.Days {
 		sum := l.days[day]
 		sum.add(u)

@@ -100,6 +100,8 @@ type ProxyState struct {
 	tunnelTime  median   // the same of tunnels, in which there is no TLS of ours
 	unready     inFlight // connects that have not reached the proxy yet
 
+	counts proxyCounts
+
 	// Counters and times; times in Unix nanoseconds, 0 for never.
 	ledger               *ledger
 	checks, checksFailed atomic.Int64

@@ -53,7 +53,7 @@ func lived(t *testing.T) *world {
 	for _, p := range w.Pool.Proxies() {
 		w.check(p.Name, true, 100*time.Millisecond)
 		w.proxy(p.Name).succeeded(time.Now())
-		w.route(p.Name).countAttempt(p.place%2 == 0)
+		w.route(p.Name).countAttempt([]Outcome{OutcomeProxyFailed, OutcomeOK}[p.place%2])
 		w.spend(p.Name, 1000+p.place)
 		p.State.connectTime.observe(time.Duration(p.place+1) * time.Millisecond)
 	}

@@ -164,6 +164,9 @@ func TestStaleConnection(t *testing.T) {
 				if got := w.row("A").Failed; got != 0 {
 					t.Errorf("%d failed attempts", got)
 				}
+				if got := w.state.Counts().Failovers; got != (Counts{}.Failovers) {
+					t.Errorf("failovers %v, want none: it is the same proxy", got)
+				}
 			})
 		})
 	}

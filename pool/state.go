@@ -21,6 +21,7 @@ type State struct {
 	resting    atomic.Bool // no configuration has the pool
 	recalling  atomic.Bool // a store knew of routes in trouble
 	lastTarget atomic.Pointer[Target]
+	counts     counts
 	targets    sync.Map // TargetKey to *Target
 
 	mu        sync.Mutex // guards what follows, and additions to targets

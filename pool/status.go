@@ -195,11 +195,13 @@ func (p *Proxy) Checked(r CheckResult) {
 	}
 	s.checkFailed.Store(!r.OK)
 	if r.OK {
+		s.counts.checksOK.Add(1)
 		s.suspected = false
 		s.observeCheck(r.Duration)
 		p.checkPassed(now)
 	} else {
 		s.checksFailed.Add(1)
+		s.counts.checksFailed.Add(1)
 		s.lastError = r.Reason
 		p.checkFailed(now, r, flowing)
 	}

@@ -3,6 +3,7 @@ package pool
 import (
 	"context"
 	"io"
+	"net/http"
 	"sync/atomic"
 	"time"
 )
@@ -45,10 +46,12 @@ func (f *Forwarder) Tunnel(ctx context.Context, t *Target, via string, trace *Tr
 	if err != nil {
 		failure := x.asError(err)
 		trace.Err = failure.Reason
+		x.tally(failure.Status, true)
 		return nil, failure
 	}
 	a.step(a.proxy, reasonOK)
-	a.route.countAttempt(false)
+	a.route.countAttempt(OutcomeOK)
+	x.tally(http.StatusOK, false)
 	f.pool.state.lastTarget.Store(t) // one that can be reached
 	return &Tunnel{
 		Pipe: a.conn.Conn.(*tunnelConn).Pipe, Trace: *trace,
@@ -77,7 +80,7 @@ func (t *Tunnel) Unanswered(since time.Duration) {
 	if since < maxSilence || t.answered.Load() || t.silent.Swap(true) {
 		return
 	}
-	t.route.account.fail()
+	t.route.broke()
 	t.proxy.suspectRoute(t.route)
 }
 

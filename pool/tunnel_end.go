@@ -28,7 +28,7 @@ func (t *Tunnel) End(e TunnelEnd) {
 			t.proxy.routeSucceeded(t.route)
 		}
 	case !t.silent.Load():
-		t.route.account.fail()
+		t.route.broke()
 		t.proxy.suspectRoute(t.route)
 	}
 	t.route.state.touch()
