@@ -106,9 +106,9 @@ func (m metrics) Collect(to chan<- prometheus.Metric) {
 	out.pools(newest.pools)
 	out.proxies(newest.proxiesOf("", ""))
 	for _, t := range m.registry.desk.Tallies() {
-		out.counter(descAlerts, float64(t.Delivered), t.Name, "delivered")
-		out.counter(descAlerts, float64(t.Dropped), t.Name, "dropped")
-		out.counter(descAlerts, float64(t.Failed), t.Name, "failed")
+		out.counter(descAlerts, float64(t.Delivered), t.Kind, "delivered")
+		out.counter(descAlerts, float64(t.Dropped), t.Kind, "dropped")
+		out.counter(descAlerts, float64(t.Failed), t.Kind, "failed")
 	}
 	out.counter(descDropped, float64(m.registry.books.Health().Dropped))
 }

@@ -1,15 +1,16 @@
 package alert
 
 import (
+	"maps"
 	"slices"
 	"strings"
 	"sync/atomic"
 )
 
-// Tally is what came of the deliveries to one destination since the process
-// began, tests included.
+// Tally is what came of the deliveries to the destinations of one kind since the
+// process began, tests included.
 type Tally struct {
-	Name      string // of the destination
+	Kind      string // "telegram": metrics are no place for a chat's id
 	Delivered int64
 	Failed    int64 // tries that are followed by another
 	Dropped   int64 // alerts that were given up
@@ -18,17 +19,21 @@ type Tally struct {
 // tally counts for a [Tally]. It outlives the sender that counts.
 type tally struct{ delivered, failed, dropped atomic.Int64 }
 
-// Tallies tells what came of the deliveries, by destination in the order of
-// their names.
+// Tallies tells what came of the deliveries, by the kind of destination in the
+// order of their names.
 func (d *Desk) Tallies() []Tally {
+	kinds := make(map[string]Tally)
 	d.mu.Lock()
-	list := make([]Tally, 0, len(d.tallies))
 	for name, t := range d.tallies {
-		list = append(list, Tally{name, t.delivered.Load(), t.failed.Load(), t.dropped.Load()})
+		sum := kinds[kindOf(name)]
+		sum.Kind = kindOf(name)
+		sum.Delivered += t.delivered.Load()
+		sum.Failed += t.failed.Load()
+		sum.Dropped += t.dropped.Load()
+		kinds[sum.Kind] = sum
 	}
 	d.mu.Unlock()
-	slices.SortFunc(list, func(a, b Tally) int { return strings.Compare(a.Name, b.Name) })
-	return list
+	return slices.SortedFunc(maps.Values(kinds), func(a, b Tally) int { return strings.Compare(a.Kind, b.Kind) })
 }
 
 // countFor makes the tallies those of the settings' destinations, with what was

@@ -12,7 +12,7 @@ import (
 // the destinations that there are.
 func TestTallies(t *testing.T) {
 	bubble(t, func(t *testing.T) {
-		a, b := &chat{name: "a"}, &chat{name: "b", err: errors.New("no")}
+		a, b := &chat{name: "a 1"}, &chat{name: "b 2", err: errors.New("no")}
 		o := newOffice(t, a, b)
 		want := func(want ...Tally) {
 			t.Helper()
@@ -20,9 +20,9 @@ func TestTallies(t *testing.T) {
 				t.Errorf("(-want +got)\n%s", diff)
 			}
 		}
-		want(Tally{Name: "a"}, Tally{Name: "b"})
+		want(Tally{Kind: "a"}, Tally{Kind: "b"})
 		o.raise(1)
-		want(Tally{Name: "a", Delivered: 1}, Tally{Name: "b", Failed: 1})
+		want(Tally{Kind: "a", Delivered: 1}, Tally{Kind: "b", Failed: 1})
 		b.set(func(c *chat) { c.err = nil })
 		pass(time.Minute)
 		b.set(func(c *chat) { c.err = &RefusedError{errors.New("never")} })
@@ -30,9 +30,9 @@ func TestTallies(t *testing.T) {
 		o.raise(2)
 		pass(time.Minute)
 		o.Test(t.Context())
-		want(Tally{Name: "a", Delivered: 3}, Tally{Name: "b", Delivered: 1, Failed: 1, Dropped: 1})
+		want(Tally{Kind: "a", Delivered: 3}, Tally{Kind: "b", Delivered: 1, Failed: 1, Dropped: 1})
 		o.settings.Destinations = o.settings.Destinations[:1]
 		o.Follow(o.settings)
-		want(Tally{Name: "a", Delivered: 3})
+		want(Tally{Kind: "a", Delivered: 3})
 	})
 }
