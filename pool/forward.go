@@ -30,9 +30,15 @@ func (f *Forwarder) Forward(req *http.Request, t *Target, trace *Trace) (*http.R
 		x.body = newReplayBody(req.Body, req.ContentLength, f.opts.ReplayBuffer)
 	}
 	trace.Pool, trace.Target = f.pool.Name, t.Addr
-	t.ask(time.Now())
+	start := time.Now()
+	t.ask(start)
 	resp, err := x.run()
 	x.settle()
+	now := time.Now()
+	if err == nil {
+		f.pool.state.pulse.answered(now.Sub(start))
+	}
+	f.pool.state.pulse.failedOver(now, trace.steps)
 	return resp, err
 }
 

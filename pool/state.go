@@ -22,6 +22,7 @@ type State struct {
 	recalling  atomic.Bool // a store knew of routes in trouble
 	lastTarget atomic.Pointer[Target]
 	targets    sync.Map // TargetKey to *Target
+	pulse      pulse
 
 	mu        sync.Mutex // guards what follows, and additions to targets
 	proxies   map[string]*ProxyState

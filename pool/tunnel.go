@@ -42,6 +42,7 @@ func (f *Forwarder) Tunnel(ctx context.Context, t *Target, via string, trace *Tr
 	trace.Pool, trace.Target = f.pool.Name, t.Addr
 	t.ask(time.Now())
 	a, err := x.reach()
+	f.pool.state.pulse.failedOver(time.Now(), x.count)
 	if err != nil {
 		failure := x.asError(err)
 		trace.Err = failure.Reason
