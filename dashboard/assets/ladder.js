@@ -8,8 +8,9 @@ import { state } from "./link.js";
 import { t, number } from "./words.js";
 
 const budget = 12; // milliseconds of one frame
+const changes = 120; // rows that one frame shows or hides, because each costs layout
 const views = new Map();
-let list = null, count = null, none = null, poolSelect = null, queue = new Set(), planned = 0, seen = null;
+let list = null, count = null, none = null, poolSelect = null, queue = new Set(), planned = 0, seen = null, left = null;
 
 const select = (name, options) => el("label", {}, el("span", {}, t(name)),
   el("select", { id: "f-" + name, onchange: (e) => { setFilter(name, e.target.value); filter(); } },
@@ -24,6 +25,7 @@ function label(name, option) {
 export function mountLadder(view) {
   views.clear();
   queue = new Set(state.order);
+  left = null;
   count = el("output", { class: "count" });
   none = el("p", { class: "empty", hidden: true }, t("none"));
   poolSelect = select("pool", (state.head?.pools || []).map((p) => p.name));
@@ -74,6 +76,10 @@ function plan() {
 function work() {
   planned = 0;
   if (!list) return;
+  if (left) {
+    sift();
+    if (left) { plan(); return; }
+  }
   const end = performance.now() + budget;
   for (const id of queue) {
     if (performance.now() > end) { plan(); return; }
@@ -109,10 +115,23 @@ function arrange() {
 }
 
 function filter() {
-  for (const [id, view] of views) {
-    const hidden = !matches(state.rows.get(id));
-    if (view.element.hidden !== hidden) view.element.hidden = hidden;
+  left = state.order.values();
+  plan();
+}
+
+// sift shows and hides some rows, and goes on with the next frame.
+function sift() {
+  let changed = 0;
+  for (;;) {
+    if (changed === changes) return;
+    const { value: id, done } = left.next();
+    if (done) break;
+    const view = views.get(id), row = state.rows.get(id);
+    if (!view || !row) continue;
+    const hidden = !matches(row);
+    if (view.element.hidden !== hidden) { view.element.hidden = hidden; changed++; }
   }
+  left = null;
   tell();
 }
 

@@ -61,7 +61,8 @@ function responses() {
   });
 }
 
-function plot(title, lines, format) {
+function plot(title, given, format) {
+  const lines = given.filter((line) => line.points.length > 1);
   const figure = el("figure", {}, el("figcaption", {}, title));
   const all = lines.flatMap((line) => line.points);
   if (!all.length) { figure.append(el("p", { class: "empty" }, t("noData"))); return figure; }

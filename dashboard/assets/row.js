@@ -56,7 +56,7 @@ function showBudget(row, view) {
   view.filled.setAttribute("width", used.toFixed(1));
   view.filled.setAttribute("class", used >= 100 ? "bad" : used >= 80 ? "fair" : "good");
   const amount = (n) => b.unit === "usd" ? dollars(n) : bytes(n * 2 ** 30);
-  setText(view.budget, t("budget", amount(b.used), amount(b.limit), t(b.per)));
+  setText(view.budget, t("budget", amount(b.used), amount(b.limit), t("per_" + b.per)));
 }
 
 function reasonOf(row) {

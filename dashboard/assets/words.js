@@ -16,11 +16,11 @@ export function toggleDigits() { persian = !persian; keep("digits", persian ? "p
 
 const locale = () => language === "fa" ? (persian ? "fa-IR-u-nu-arabext" : "fa-IR-u-nu-latn") : "en-GB";
 const formats = new Map();
-function format(kind, digits) {
-  const key = locale() + kind + digits;
+function format(kind, digits, least = 0) {
+  const key = locale() + kind + digits + "/" + least;
   if (!formats.has(key)) {
     formats.set(key, kind === "number"
-      ? new Intl.NumberFormat(locale(), { maximumFractionDigits: digits })
+      ? new Intl.NumberFormat(locale(), { maximumFractionDigits: digits, minimumFractionDigits: least })
       : new Intl.DateTimeFormat(locale(), { dateStyle: "short", timeStyle: "medium" }));
   }
   return formats.get(key);
@@ -32,7 +32,10 @@ export function t(key, ...values) {
 }
 export const number = (n, digits = 0) => format("number", digits).format(n);
 export const percent = (n) => number(n, n >= 99.95 || n < 10 ? 2 : 1) + (language === "fa" && persian ? "٪" : "%");
-export const dollars = (n) => "\u2066$" + number(n, Math.abs(n) >= 100 ? 0 : Math.abs(n) >= 0.01 || n === 0 ? 2 : 4) + "\u2069";
+export function dollars(n) {
+  const digits = Math.abs(n) >= 1000 ? 0 : Math.abs(n) >= 0.01 || n === 0 ? 2 : 4;
+  return "\u2066$" + format("number", digits, digits).format(n) + "\u2069";
+}
 export const clock = (time) => format("time", 0).format(new Date(time));
 export const millis = (ms) => ms >= 10000 ? t("s", number(ms / 1000, 1)) : t("ms", number(ms));
 export function bytes(n) {
