@@ -33,7 +33,7 @@ export function t(key, ...values) {
 export const number = (n, digits = 0) => format("number", digits).format(n);
 export const percent = (n) => number(n, n >= 99.95 || n < 10 ? 2 : 1) + (language === "fa" && persian ? "٪" : "%");
 export function dollars(n) {
-  const digits = Math.abs(n) >= 1000 ? 0 : Math.abs(n) >= 0.01 || n === 0 ? 2 : 4;
+  const digits = Math.abs(n) >= 1000 ? 0 : Math.abs(n) >= 0.01 || Math.abs(n) < 0.00005 ? 2 : 4;
   return "\u2066$" + format("number", digits, digits).format(n) + "\u2069";
 }
 export const clock = (time) => format("time", 0).format(new Date(time));

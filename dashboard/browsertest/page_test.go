@@ -15,16 +15,16 @@ func TestEveryStatusIsShown(t *testing.T) {
 	w := inEveryStatus(t, "actions on")
 	b := open(t, w.page())
 	for proxy, status := range map[string]string{
-		"Refused": "blocked", "<img>": "healthy", "Gone": "down", "Slow": "degraded", "Off": "disabled", "Home": "healthy",
+		"VPS-Germany-Main": "blocked", "Datacenter-1": "healthy", "Datacenter-2": "down", "Datacenter-3": "degraded", "<img>": "disabled", "Residential": "healthy",
 	} {
 		b.until(badge(proxy) + " === '" + status + "'")
 	}
 	if got := eval[int](b, "document.querySelectorAll('#view img').length"); got != 0 {
 		t.Errorf("a name became %d elements", got)
 	}
-	b.until("document.querySelector('.carrier strong').textContent === '<img>'")
+	b.until("document.querySelector('.carrier strong').textContent === 'Datacenter-1'")
 	b.until("document.querySelectorAll('.beats path.good[d^=M]').length > 2 && document.querySelectorAll('.beats path.bad[d^=M]').length > 0")
-	b.until("document.querySelector('li[data-id=\"main/Home\"] .c-cost').textContent.includes('of \u2066$50.00')")
+	b.until("document.querySelector('li[data-id=\"main/Residential\"] .c-cost').textContent.includes('of \u2066$50.00')")
 	b.until("document.querySelector('#link').className === 'link live'")
 	if eval[bool](b, "document.documentElement.outerHTML.includes('hush')") {
 		t.Error("a password is on the page")
@@ -43,7 +43,7 @@ func TestViews(t *testing.T) {
 	b.click("#tab-events")
 	b.until("document.querySelectorAll('.books tbody tr').length >= 3")
 	b.click("#tab-log")
-	b.until("[...document.querySelectorAll('.books .trail')].some((c) => c.textContent.includes('Refused:'))")
+	b.until("[...document.querySelectorAll('.books .trail')].some((c) => c.textContent.includes('VPS-Germany-Main:'))")
 	b.shoot("log")
 	b.click("#tab-plots")
 	b.until("document.querySelectorAll('.plots path.line').length > 2")
@@ -57,13 +57,13 @@ func TestLiveAndFilters(t *testing.T) {
 	w := inEveryStatus(t, "")
 	b := open(t, w.page()+"?status=healthy")
 	b.until("document.querySelectorAll('li.row:not([hidden])').length === 2")
-	w.act("Home", "disable")
+	w.act("Residential", "disable")
 	b.until("document.querySelectorAll('li.row:not([hidden])').length === 1")
-	w.act("Home", "enable")
-	b.until(badge("Home") + " === 'healthy'")
+	w.act("Residential", "enable")
+	b.until(badge("Residential") + " === 'healthy'")
 	b.run(chromedp.SetValue("#f-status", ""), chromedp.Evaluate("document.querySelector('#f-status').dispatchEvent(new Event('change'))", nil))
-	b.run(chromedp.SendKeys("#f-q", "slo"))
-	b.until("location.search === '?q=slo' && document.querySelectorAll('li.row:not([hidden])').length === 1")
+	b.run(chromedp.SendKeys("#f-q", "-3"))
+	b.until("location.search === '?q=-3' && document.querySelectorAll('li.row:not([hidden])').length === 1")
 	if eval[bool](b, "getComputedStyle(document.querySelector('details.c-menu')).visibility !== 'hidden' || !document.querySelector('#checkall').hidden") {
 		t.Error("a page that may do nothing shows what could be done")
 	}
@@ -78,24 +78,24 @@ func TestActions(t *testing.T) {
 		b.click("li[data-id=\"main/" + proxy + "\"] summary")
 		b.click("li[data-id=\"main/" + proxy + "\"] [data-action=" + action + "]")
 	}
-	do("Home", "disable")
-	w.until("disabled", func() bool { return !w.row("Home").Active })
-	b.until(badge("Home") + " === 'disabled'")
-	do("Home", "enable")
-	w.until("enabled", func() bool { return w.row("Home").Active })
-	do("Refused", "unblock")
-	w.until("unblocked", func() bool { return w.row("Refused").Status == "healthy" })
-	do("<img>", "reset-stats")
+	do("Residential", "disable")
+	w.until("disabled", func() bool { return !w.row("Residential").Active })
+	b.until(badge("Residential") + " === 'disabled'")
+	do("Residential", "enable")
+	w.until("enabled", func() bool { return w.row("Residential").Active })
+	do("VPS-Germany-Main", "unblock")
+	w.until("unblocked", func() bool { return w.row("VPS-Germany-Main").Status == "healthy" })
+	do("Datacenter-1", "reset-stats")
 	b.until("document.querySelector('#ask').open")
-	before := w.row("<img>").Requests
+	before := w.row("Datacenter-1").Requests
 	b.click("#ask [value=no]")
 	b.until("!document.querySelector('#ask').open")
-	if got := w.row("<img>").Requests; got < before || got == 0 {
+	if got := w.row("Datacenter-1").Requests; got < before || got == 0 {
 		t.Errorf("reset although it was not confirmed: %d, before %d", got, before)
 	}
-	do("<img>", "reset-stats")
+	do("Datacenter-1", "reset-stats")
 	b.click("#ask [value=yes]")
-	w.until("reset", func() bool { return w.row("<img>").Requests == 0 })
+	w.until("reset", func() bool { return w.row("Datacenter-1").Requests == 0 })
 	b.click("#checkall")
 	b.until("document.querySelector('#toast').textContent.startsWith('Checked')")
 }
@@ -103,10 +103,10 @@ func TestActions(t *testing.T) {
 func TestLanguagesAndPhone(t *testing.T) {
 	w := inEveryStatus(t, "actions on")
 	b := open(t, w.page())
-	b.until(badge("Slow") + " === 'degraded'")
+	b.until(badge("Datacenter-3") + " === 'degraded'")
 	b.click("#language")
 	b.until("document.documentElement.dir === 'rtl' && document.documentElement.lang === 'fa'")
-	b.until(badge("Gone") + " === 'قطع'")
+	b.until(badge("Datacenter-2") + " === 'قطع'")
 	b.until("/[۰-۹]/.test(document.querySelector('li .c-uptime').textContent)")
 	b.shoot("desktop-persian")
 	b.click("#digits")

@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -83,24 +84,24 @@ func everyStatus(t *testing.T) string {
 		usage_log on
 		pool main {
 			max_failures 1
-			proxy Refused %s {
+			proxy VPS-Germany-Main %s {
 				type vps
 				priority 1
 			}
-			proxy "<img>" %s {
+			proxy Datacenter-1 %s {
 				type vps
 				priority 2
 			}
-			proxy Gone http://%s {
+			proxy Datacenter-2 http://%s {
 				type datacenter
 			}
-			proxy Slow %s {
+			proxy Datacenter-3 %s {
 				type datacenter
 			}
-			proxy Off %s {
+			proxy "<img>" %s {
 				type other
 			}
-			proxy Home http://user:hush@%s {
+			proxy Residential http://user:hush@%s {
 				type residential
 				cost_per_gb 12
 				budget 50USD month hard
@@ -239,7 +240,7 @@ func (w *world) request() {
 // act does something over the admin API, as somebody else would.
 func (w *world) act(proxy, action string) {
 	w.t.Helper()
-	resp, err := http.Post("http://"+w.admin+"/proxy_pool/proxies/main/"+proxy+"/"+action, "", nil)
+	resp, err := http.Post("http://"+w.admin+"/proxy_pool/proxies/main/"+url.PathEscape(proxy)+"/"+action, "", nil)
 	if err != nil {
 		w.t.Fatal(err)
 	}
@@ -282,12 +283,12 @@ func (w *world) row(proxy string) (row struct {
 func inEveryStatus(t *testing.T, options string) *world {
 	t.Helper()
 	w := start(t, everyStatus(t), options)
-	w.act("Off", "disable")
+	w.act("<img>", "disable")
 	w.until("every status", func() bool {
-		if w.row("Refused").Status != "blocked" {
+		if w.row("VPS-Germany-Main").Status != "blocked" {
 			w.request()
 		}
-		return w.row("Refused").Status == "blocked" && w.row("Gone").Status == "down" && w.row("Slow").Status == "degraded"
+		return w.row("VPS-Germany-Main").Status == "blocked" && w.row("Datacenter-2").Status == "down" && w.row("Datacenter-3").Status == "degraded"
 	})
 	return w
 }
