@@ -122,7 +122,7 @@ func (p *painter) picture(now time.Time) *picture {
 func (p *painter) strip(l *livePool, now time.Time) livePoolAnswer {
 	pulse := l.State().Pulse(now)
 	answer := livePoolAnswer{
-		Name: l.Name, P50MS: pulse.P50.Milliseconds(), P95MS: pulse.P95.Milliseconds(), Failovers: pulse.Failovers,
+		Name: l.Name, P50MS: roundUp(pulse.P50), P95MS: roundUp(pulse.P95), Failovers: pulse.Failovers,
 		Targets: l.State().Asked(maxLiveTargets), Money: p.money[l.Name],
 	}
 	if carrier := l.Carrier(now); carrier != nil {
@@ -130,6 +130,9 @@ func (p *painter) strip(l *livePool, now time.Time) livePoolAnswer {
 	}
 	return answer
 }
+
+// roundUp is in milliseconds, and 0 for nothing alone.
+func roundUp(d time.Duration) int64 { return (d + time.Millisecond - 1).Milliseconds() }
 
 // countMoney looks up what was spent today and this month. Where the books do
 // not answer, nothing is known until they do.

@@ -83,8 +83,9 @@ export function fillRow(row, view) {
   showBudget(row, view);
   setText(view.uptime, percent(row.uptime));
   setClass(view.uptime, "badge " + grade(row.uptime, 95, 80));
-  setText(view.response, row.response_time_ms ? millis(row.response_time_ms) : t("unknown"));
-  setClass(view.response, row.response_time_ms ? "badge " + grade(-row.response_time_ms, -499, -1999) : "badge");
+  const measured = row.response_time_ms || row.beats.some((ms, i) => i % 2 && ms >= 0);
+  setText(view.response, measured ? millis(Math.max(1, row.response_time_ms)) : t("unknown"));
+  setClass(view.response, measured ? "badge " + grade(-row.response_time_ms, -499, -1999) : "badge");
   setText(cells.requests, number(row.total_requests) + (row.failed_requests ? ` (${number(row.failed_requests)} ${t("failed")})` : ""));
   setText(cells.traffic, bytes(row.traffic_mb * 2 ** 20));
   drawBeats(row, view);

@@ -78,6 +78,10 @@ func TestActions(t *testing.T) {
 		b.click("li[data-id=\"main/" + proxy + "\"] summary")
 		b.click("li[data-id=\"main/" + proxy + "\"] [data-action=" + action + "]")
 	}
+	b.click("li[data-id=\"main/Residential\"] summary")
+	b.until("document.querySelectorAll('.menu button').length > 3")
+	b.shoot("menu")
+	b.click("li[data-id=\"main/Residential\"] summary")
 	do("Residential", "disable")
 	w.until("disabled", func() bool { return !w.row("Residential").Active })
 	b.until(badge("Residential") + " === 'disabled'")
@@ -147,14 +151,15 @@ func TestThousand(t *testing.T) {
 		(async () => {
 			const frame = () => new Promise(requestAnimationFrame);
 			for (let y = 0; y < 30000; y += 500) { scrollTo(0, y); await frame(); }
-			scrollTo(0, 0);
+			scrollTo(0, 0); await frame(); await frame();
+			window.scrolled = long.length;
 			const field = document.querySelector("#f-q");
 			for (const q of ["1", "19", "198", "Proxy-09", "0999", ""]) { field.value = q; field.dispatchEvent(new Event("input")); await frame(); await frame(); }
 			window.finished = true;
 		})()`, nil))
 	b.until("window.finished === true")
 	worst := eval[float64](b, "Math.max(0, ...long)")
-	t.Logf("frames over 50 ms: %d, the worst %v ms", eval[int](b, "long.length"), worst)
+	t.Logf("frames over 50 ms: %d while scrolling, %d in all, the worst %v ms", eval[int](b, "scrolled"), eval[int](b, "long.length"), worst)
 	if worst > 250 { // the aim is 50, on a machine that does nothing else
 		t.Errorf("a frame took %v ms", worst)
 	}
