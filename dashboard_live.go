@@ -158,6 +158,9 @@ func (l *live) look(heard *time.Time) bool {
 
 // serve is the stream of one page.
 func (l *live) serve(w http.ResponseWriter, r *http.Request) error {
+	if r.Method == http.MethodHead {
+		return nil // has no stream to follow
+	}
 	page := l.join()
 	if page == nil {
 		w.Header().Set("Retry-After", "10")

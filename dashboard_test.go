@@ -234,6 +234,9 @@ func TestDashboardOfOnePool(t *testing.T) {
 // TestDashboardLive: a page is told all, then what changes, and let go at a reload.
 func TestDashboardLive(t *testing.T) {
 	s := serve(t, onePool(t, "", proxytest.NewProxy(t, proxytest.ProxyConfig{}), proxytest.NewProxy(t, proxytest.ProxyConfig{})), page(""))
+	if resp, _ := s.visit("HEAD", "/proxies/api/live"); resp.StatusCode != 200 {
+		t.Errorf("HEAD: %s", resp.Status)
+	}
 	req, _ := http.NewRequestWithContext(t.Context(), "GET", s.url+"/proxies/api/live", nil)
 	resp, err := client(t).Do(req)
 	if err != nil {

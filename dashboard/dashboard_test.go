@@ -79,3 +79,34 @@ func TestServe(t *testing.T) {
 		t.Error("served what is no asset")
 	}
 }
+
+// TestTexts: what is said in one language is said in the other.
+func TestTexts(t *testing.T) {
+	content, err := assets.ReadFile("assets/texts.js")
+	if err != nil {
+		t.Fatal(err)
+	}
+	english, persian, found := strings.Cut(string(content), "  fa: {")
+	key := regexp.MustCompile(`\s"?([A-Za-z0-9_-]+)"?: "`)
+	keys := func(text string) map[string]bool {
+		all := make(map[string]bool)
+		for _, match := range key.FindAllStringSubmatch(text, -1) {
+			all[match[1]] = true
+		}
+		return all
+	}
+	en, fa := keys(english), keys(persian)
+	if !found || len(en) < 100 {
+		t.Fatalf("%d texts", len(en))
+	}
+	for name := range en {
+		if !fa[name] {
+			t.Errorf("%s is not said in Persian", name)
+		}
+	}
+	for name := range fa {
+		if !en[name] {
+			t.Errorf("%s is not said in English", name)
+		}
+	}
+}
