@@ -39,7 +39,7 @@ xcaddy: $(TOOLS)/xcaddy ## Build Caddy with this module as users do, with xcaddy
 	$(TOOLS)/xcaddy build "$$(go list -m -f '{{.Version}}' github.com/caddyserver/caddy/v2)" \
 		--with $(MODULE)@v0.0.0=. --output $(BUILD)/caddy-xcaddy
 	@$(BUILD)/caddy-xcaddy list-modules > $(BUILD)/xcaddy-modules
-	@for id in proxy_pool http.handlers.proxy_pool http.handlers.proxy_pool_forward; do \
+	@for id in proxy_pool http.handlers.proxy_pool http.handlers.proxy_pool_forward http.handlers.proxy_pool_dashboard; do \
 		grep -qxF "$$id" $(BUILD)/xcaddy-modules || { echo "the build lacks the module $$id" >&2; exit 1; }; \
 	done; echo "the build has the modules of $(MODULE):"; grep -F proxy_pool $(BUILD)/xcaddy-modules
 
@@ -50,6 +50,10 @@ test: ## Run all tests, with the race detector where there is a C compiler
 .PHONY: quick
 quick: ## Run all tests without the race detector
 	go test $(TESTFLAGS) ./...
+
+.PHONY: browser
+browser: ## Look at the dashboard with Chromium; screenshots go to .build/screenshots
+	go -C dashboard/browsertest test -v -count=1 -timeout 10m $(TESTFLAGS) ./...
 
 .PHONY: soak
 soak: ## Run the long rounds of the end-to-end tests, three times over, about five minutes
@@ -67,6 +71,7 @@ fuzz: ## Run every fuzz test for FUZZTIME (10s)
 .PHONY: lint
 lint: $(TOOLS)/golangci-lint ## Run the linters named in .golangci.yml
 	$(TOOLS)/golangci-lint run ./...
+	cd dashboard/browsertest && ../../$(TOOLS)/golangci-lint run --config ../../.golangci.yml ./...
 
 .PHONY: fmt
 fmt: $(TOOLS)/golangci-lint ## Format the code
@@ -79,8 +84,9 @@ bench: build ## Compare with Caddy's own reverse_proxy, weigh the books, and pri
 	@exec $(BUILD)/bench -caddy $(BUILD)/caddy $(BENCHFLAGS)
 
 .PHONY: tidy
-tidy: ## Check that go.mod and go.sum are tidy, here and in internal/tools
+tidy: ## Check that go.mod and go.sum are tidy, here, in dashboard/browsertest and in internal/tools
 	go mod tidy -diff
+	go -C dashboard/browsertest mod tidy -diff
 	go -C internal/tools mod tidy -diff
 
 .PHONY: clean

@@ -49,7 +49,12 @@ func (a *adminAPI) serve(w http.ResponseWriter, r *http.Request) error {
 	if a.app == nil {
 		return notFound("no proxy pool is configured")
 	}
-	path := strings.Trim(strings.TrimPrefix(r.URL.EscapedPath(), strings.TrimSuffix(adminBase, "/")), "/")
+	return a.route(w, r, strings.TrimPrefix(r.URL.EscapedPath(), strings.TrimSuffix(adminBase, "/")))
+}
+
+// route carries out the call of a path, which is still percent-encoded.
+func (a *adminAPI) route(w http.ResponseWriter, r *http.Request, path string) error {
+	path = strings.Trim(path, "/")
 	switch path {
 	case "status":
 		return a.get(w, r, a.status)
@@ -93,7 +98,8 @@ func (a *adminAPI) status(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	answer := statusAnswer{Proxies: []statusRow{}, Store: newStoreAnswer(a.app.books.Health()), Notifiers: newNotifierAnswers(a.app.registry.desk.Health()), Timestamp: *stamp(time.Now())}
+	answer := statusAnswer{Proxies: []statusRow{}, Timestamp: *stamp(time.Now())}
+	a.app.tellHealth(&answer)
 	var cost pool.Money
 	for _, p := range pools {
 		answer.Proxies = slices.Grow(answer.Proxies, len(p.Proxies()))
@@ -104,12 +110,15 @@ func (a *adminAPI) status(w http.ResponseWriter, r *http.Request) error {
 			cost += row.Cost
 		}
 		if p.ChecksFailing() {
-			answer.Warnings = append(answer.Warnings,
-				fmt.Sprintf("pool %s: health checks fail through every proxy while traffic flows; look at the check URLs", p.Name))
+			answer.Warnings = append(answer.Warnings, checksFailingWarning(p.Name))
 		}
 	}
 	answer.Summary.TotalCostUSD = cost.USD()
 	return answerJSON(w, answer)
+}
+
+func checksFailingWarning(poolName string) string {
+	return fmt.Sprintf("pool %s: health checks fail through every proxy while traffic flows; look at the check URLs", poolName)
 }
 
 func (a *adminAPI) healthCheck(w http.ResponseWriter, r *http.Request) error {

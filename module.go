@@ -25,6 +25,7 @@ func init() {
 	caddy.RegisterModule(App{})
 	caddy.RegisterModule(new(Handler))
 	caddy.RegisterModule(new(ForwardFront))
+	caddy.RegisterModule(new(Dashboard))
 	caddy.RegisterModule(Transport{})
 	caddy.RegisterModule(NetworkProxy{})
 	caddy.RegisterModule(adminAPI{})
@@ -33,6 +34,11 @@ func init() {
 	httpcaddyfile.RegisterHandlerDirective("proxy_pool", parseHandlerDirective)
 	httpcaddyfile.RegisterHandlerDirective(forwardDirective, parseForwardDirective)
 
+	httpcaddyfile.RegisterDirective(dashboardDirective, parseDashboardDirective)
+
+	// The dashboard comes before the fronts, which would take its paths for their
+	// own; what is for a proxy it hands on.
+	httpcaddyfile.RegisterDirectiveOrder(dashboardDirective, httpcaddyfile.Before, "reverse_proxy")
 	// The forward front comes first: what is not for a proxy it hands on.
 	httpcaddyfile.RegisterDirectiveOrder(forwardDirective, httpcaddyfile.Before, "reverse_proxy")
 	httpcaddyfile.RegisterDirectiveOrder("proxy_pool", httpcaddyfile.Before, "reverse_proxy")

@@ -2,6 +2,7 @@ package proxypool
 
 import (
 	"context"
+	"crypto/rand"
 	"slices"
 	"sync"
 	"time"
@@ -33,7 +34,8 @@ type registry struct {
 	pools      map[string]*pool.State
 	running    []*App // configurations that were started, the newest last
 	trusts     []knownTrust
-	made       int64 // configurations so far
+	made       int64  // configurations so far
+	token      string // that pages of this process show for what they ask to be done
 	trustCount int
 }
 
@@ -43,7 +45,7 @@ const maxPoolStates = 256
 // acquireRegistry counts one more user of the registry; each must release it.
 func acquireRegistry() (*registry, error) {
 	value, _, err := states.LoadOrNew(statesKey, func() (caddy.Destructor, error) {
-		r := &registry{pools: make(map[string]*pool.State), begun: make(chan struct{})}
+		r := &registry{pools: make(map[string]*pool.State), begun: make(chan struct{}), token: rand.Text()}
 		r.books = books.New(r)
 		r.desk = alert.NewDesk(keeper{r.books})
 		return r, nil

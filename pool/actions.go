@@ -117,6 +117,7 @@ func (p *Proxy) beginAnew() {
 	p.markHealthy("address changed")
 	s.mu.Lock()
 	s.checkTimes, s.checkCount = [degradedChecks]time.Duration{}, 0
+	s.heartbeat = heartbeat{}
 	s.checkFailed.Store(false)
 	s.denied.Store(0)
 	s.connectTime.reset()

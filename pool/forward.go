@@ -30,15 +30,19 @@ func (f *Forwarder) Forward(req *http.Request, t *Target, trace *Trace) (*http.R
 		x.body = newReplayBody(req.Body, req.ContentLength, f.opts.ReplayBuffer)
 	}
 	trace.Pool, trace.Target = f.pool.Name, t.Addr
-	t.ask(time.Now())
+	start := time.Now()
+	t.ask(start)
 	resp, err := x.run()
 	x.settle()
+	now := time.Now()
+	f.pool.state.pulse.failedOver(now, trace.steps)
 	if err != nil {
 		failure := x.asError(err)
 		trace.Err = failure.Reason
 		x.tally(failure.Status, true)
 		return nil, failure
 	}
+	f.pool.state.pulse.answered(now.Sub(start))
 	x.tally(resp.StatusCode, false)
 	return resp, nil
 }

@@ -133,6 +133,7 @@ type ProxyState struct {
 	heldSince  time.Time
 	checkTimes [degradedChecks]time.Duration
 	checkCount int
+	heartbeat  heartbeat
 	troubled   map[*Route]struct{}    // blocked or failing
 	base       totals                 // what reset-stats left out
 	reset      bool                   // since the process began

@@ -16,7 +16,8 @@ type Row struct {
 	Usable       bool // for a target that has nothing against it
 	BlockedFor   []string
 	FailingFor   []string
-	CheckFailing bool // its checks fail while its traffic flows
+	Troubles     []RouteTrouble // the same, with when they end
+	CheckFailing bool           // its checks fail while its traffic flows
 
 	Usage                             // since the last reset-stats
 	Budget               *BudgetState // nil where there is none
@@ -26,6 +27,13 @@ type Row struct {
 	LastCheck, NextCheck time.Time // zero where never
 	LastSuccess          time.Time
 	LastError            string
+}
+
+// RouteTrouble is what a target has against a proxy.
+type RouteTrouble struct {
+	Target  string
+	Blocked bool      // otherwise the route is failing
+	Until   time.Time // the end of the block, or the next try
 }
 
 // Snapshot is the row of a proxy as it is now.
@@ -46,11 +54,14 @@ func (p *Proxy) Snapshot() Row {
 	for _, t := range s.troubles() {
 		if t.BlockedUntil != 0 {
 			row.BlockedFor = append(row.BlockedFor, t.Addr)
+			row.Troubles = append(row.Troubles, RouteTrouble{t.Addr, true, at(t.BlockedUntil)})
 		}
 		if t.Failing {
 			row.FailingFor = append(row.FailingFor, t.Addr)
+			row.Troubles = append(row.Troubles, RouteTrouble{t.Addr, false, at(t.RetryAt)})
 		}
 	}
+	slices.SortFunc(row.Troubles, func(a, b RouteTrouble) int { return strings.Compare(a.Target, b.Target) })
 	slices.Sort(row.BlockedFor)
 	slices.Sort(row.FailingFor)
 	row.BlockedFor, row.FailingFor = slices.Compact(row.BlockedFor), slices.Compact(row.FailingFor)

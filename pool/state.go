@@ -23,6 +23,7 @@ type State struct {
 	lastTarget atomic.Pointer[Target]
 	counts     counts
 	targets    sync.Map // TargetKey to *Target
+	pulse      pulse
 
 	mu        sync.Mutex // guards what follows, and additions to targets
 	proxies   map[string]*ProxyState

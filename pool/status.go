@@ -184,6 +184,7 @@ func (p *Proxy) Checked(r CheckResult) {
 		return
 	}
 	s.checks.Add(1)
+	s.heartbeat.add(now, &r)
 	// Real requests that went well since the check before know better.
 	flowing := s.lastTraffic.Load() > s.lastCheck.Load()
 	s.lastCheck.Store(now.UnixNano())

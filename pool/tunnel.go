@@ -42,6 +42,7 @@ func (f *Forwarder) Tunnel(ctx context.Context, t *Target, via string, trace *Tr
 	x := &exchange{ctx: ctx, pool: f.pool, opts: &f.opts, target: t, via: via, trace: trace}
 	trace.Pool, trace.Target = f.pool.Name, t.Addr
 	t.ask(time.Now())
+	defer func() { f.pool.state.pulse.failedOver(time.Now(), trace.steps) }()
 	a, err := x.reach()
 	if err != nil {
 		failure := x.asError(err)

@@ -1,0 +1,52 @@
+// Which proxy is blocked or failing for which target, and until when.
+import { el } from "./dom.js";
+import { filters, matches } from "./filters.js";
+import { state } from "./link.js";
+import { t, clock } from "./words.js";
+
+const maxRows = 200;
+let view = null, drawn = "";
+
+export function mountMatrix(element) {
+  view = element;
+  drawn = "";
+  updateMatrix();
+}
+export function unmountMatrix() { view = null; }
+
+export function updateMatrix() {
+  if (!view || !state.head) return;
+  const pools = state.head.pools.filter((p) => !filters.pool || p.name === filters.pool);
+  const tables = pools.map(table);
+  const key = JSON.stringify(tables);
+  if (key === drawn) return;
+  drawn = key;
+  view.replaceChildren(...tables.map(draw));
+}
+
+// table is what a pool's table says, to be compared and drawn.
+function table(pool) {
+  const rows = state.order.map((id) => state.rows.get(id)).filter((row) => row && row.pool === pool.name && matches(row));
+  rows.sort((a, b) => b.troubles.length - a.troubles.length || 0);
+  const targets = new Set(pool.targets);
+  for (const row of rows) for (const trouble of row.troubles) targets.add(trouble.target);
+  return {
+    name: pool.name, targets: [...targets].slice(0, 60),
+    rows: rows.slice(0, maxRows).map((row) => ({ name: row.name, usable: row.usable, status: row.status, troubles: row.troubles })),
+  };
+}
+
+function draw(table) {
+  if (!table.targets.length) return el("p", { class: "empty" }, el("b", { dir: "auto" }, table.name), " — ", t("noTargets"));
+  return el("div", { class: "scroll", tabindex: "0" }, el("table", { class: "matrix" },
+    el("caption", { dir: "auto" }, table.name),
+    el("thead", {}, el("tr", {}, el("th", { scope: "col" }, t("proxy")), ...table.targets.map((target) => el("th", { scope: "col", dir: "ltr" }, target)))),
+    el("tbody", {}, ...table.rows.map((row) => el("tr", {}, el("th", { scope: "row", dir: "auto" }, row.name),
+      ...table.targets.map((target) => cell(row, row.troubles.find((x) => x.target === target))))))));
+}
+
+function cell(row, trouble) {
+  if (!trouble) return row.usable ? el("td", { class: "good" }, t("ok")) : el("td", { class: "dim" }, t(row.status === "healthy" ? "disabled" : row.status));
+  const until = trouble.until ? t(trouble.blocked ? "until" : "nextTry", clock(trouble.until)) : "";
+  return el("td", { class: trouble.blocked ? "fair" : "bad" }, t(trouble.blocked ? "blocked" : "failing"), until && el("small", {}, until));
+}

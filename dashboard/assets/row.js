@@ -1,0 +1,103 @@
+// One proxy of the ladder.
+import { el, svg, setText, setClass, setTitle } from "./dom.js";
+import { statusOf } from "./filters.js";
+import { state } from "./link.js";
+import { menu } from "./actions.js";
+import { t, number, percent, dollars, millis, bytes, span, clock } from "./words.js";
+
+const columns = ["proxy", "status", "priority", "cost", "uptime", "response", "requests", "traffic", "checks", "next"];
+
+export const heading = () => el("div", { class: "row head", "aria-hidden": "true" }, ...columns.map((c) => el("span", { class: "c-" + c }, t(c))), el("span", { class: "c-menu" }));
+
+export function makeRow(id) {
+  const cells = {};
+  for (const name of columns) cells[name] = el("div", { class: "c-" + name, "data-name": t(name) });
+  const name = el("strong", { dir: "auto" }), kind = el("small", { dir: "auto" }), address = el("small", { class: "address", dir: "ltr" });
+  cells.proxy.append(name, kind, address);
+  const badge = el("span"), since = el("small"), reason = el("small", { class: "reason", dir: "auto" });
+  cells.status.append(badge, since, reason);
+  const price = el("span"), bar = svg("svg", { class: "bar-svg", viewBox: "0 0 100 4", preserveAspectRatio: "none" });
+  const filled = svg("rect", { height: 4, width: 0 });
+  bar.append(filled);
+  const budget = el("small");
+  cells.cost.append(price, bar, budget);
+  const uptime = el("span"), response = el("span");
+  cells.uptime.append(uptime);
+  cells.response.append(response);
+  const good = svg("path", { class: "good" }), bad = svg("path", { class: "bad" });
+  const beats = svg("svg", { class: "beats", viewBox: "0 0 120 20", role: "img" }, good, bad);
+  cells.checks.append(beats);
+  const element = el("li", { class: "row", "data-id": id }, ...columns.map((c) => cells[c]));
+  element.append(menu(id));
+  return { element, cells, name, kind, address, badge, since, reason, price, bar, filled, budget, uptime, response, good, bad, beats };
+}
+
+const grade = (value, good, fair) => value >= good ? "good" : value >= fair ? "fair" : "bad";
+
+function drawBeats(row, view) {
+  let good = "", bad = "", failed = 0;
+  const n = row.beats.length / 2;
+  for (let i = 0; i < n; i++) {
+    const ms = row.beats[2 * i + 1], x = 120 - (n - i) * 4;
+    const height = ms < 0 ? 20 : Math.min(20, 4 + Math.log10(1 + ms) * 4);
+    const cell = `M${x} ${(20 - height).toFixed(1)}h3V20h-3z`;
+    if (ms < 0) { bad += cell; failed++; } else good += cell;
+  }
+  if (view.good.getAttribute("d") !== good) view.good.setAttribute("d", good);
+  if (view.bad.getAttribute("d") !== bad) view.bad.setAttribute("d", bad);
+  view.beats.setAttribute("aria-label", `${number(n)} ${t("checks")}, ${number(failed)} ${t("failed")}`);
+}
+
+function showBudget(row, view) {
+  const b = row.budget;
+  view.bar.classList.toggle("gone", !b);
+  if (!b) { setText(view.budget, ""); return; }
+  const used = Math.min(100, b.used / b.limit * 100);
+  view.filled.setAttribute("width", used.toFixed(1));
+  view.filled.setAttribute("class", used >= 100 ? "bad" : used >= 80 ? "fair" : "good");
+  const amount = (n) => b.unit === "usd" ? dollars(n) : bytes(n * 2 ** 30);
+  setText(view.budget, t("budget", amount(b.used), amount(b.limit), t("per_" + b.per)));
+}
+
+function reasonOf(row) {
+  const parts = [];
+  if (row.reason) parts.push(row.reason);
+  if (row.failing_for.length) parts.push(t("failingFor", row.failing_for.join(", ")));
+  if (row.blocked_for.length && row.status !== "blocked") parts.push(t("blockedFor", row.blocked_for.join(", ")));
+  return parts.join("; ");
+}
+
+export function fillRow(row, view) {
+  const status = statusOf(row), { cells } = view;
+  const carries = state.head?.pools.some((p) => p.name === row.pool && p.carrier === row.name);
+  setText(view.name, row.name);
+  setText(view.kind, t(row.type === "other" ? "other_type" : row.type) + (state.head?.pools.length > 1 ? " · " + row.pool : ""));
+  setText(view.address, row.url);
+  setTitle(view.address, row.url);
+  setClass(view.badge, "badge s-" + status);
+  setText(view.badge, t(status));
+  setText(view.reason, reasonOf(row));
+  setTitle(view.reason, row.last_error ? t("lastError", row.last_error) : "");
+  setText(cells.priority, number(row.priority));
+  setText(view.price, row.cost_per_gb ? `${t("perGB", dollars(row.cost_per_gb))} · ${dollars(row.estimated_cost)}` : t("free"));
+  showBudget(row, view);
+  setText(view.uptime, percent(row.uptime));
+  setClass(view.uptime, "badge " + grade(row.uptime, 95, 80));
+  const measured = row.response_time_ms || row.beats.some((ms, i) => i % 2 && ms >= 0);
+  setText(view.response, measured ? millis(Math.max(1, row.response_time_ms)) : t("unknown"));
+  setClass(view.response, measured ? "badge " + grade(-row.response_time_ms, -499, -1999) : "badge");
+  setText(cells.requests, number(row.total_requests) + (row.failed_requests ? ` (${number(row.failed_requests)} ${t("failed")})` : ""));
+  setText(cells.traffic, bytes(row.traffic_mb * 2 ** 20));
+  drawBeats(row, view);
+  view.element.classList.toggle("carries", Boolean(carries));
+  tickRow(row, view);
+}
+
+// tickRow writes what changes by the clock alone.
+export function tickRow(row, view) {
+  const now = Date.now();
+  setText(view.since, row.since ? t("since", span((now - Date.parse(row.since)) / 1000)) : "");
+  if (row.since) setTitle(view.since, clock(row.since));
+  const next = row.next_check ? (Date.parse(row.next_check) - now) / 1000 : null;
+  setText(view.cells.next, next === null ? t("never") : next <= 0 ? t("now") : t("in", span(next)));
+}

@@ -1,0 +1,53 @@
+// What is said and how numbers look, in the language and digits that were chosen.
+import { texts } from "./texts.js";
+
+const kept = (key) => { try { return localStorage.getItem("proxy-pool-" + key); } catch { return null; } };
+export const keep = (key, value) => { try { localStorage.setItem("proxy-pool-" + key, value); } catch { /* private window */ } };
+export const choice = kept;
+
+let language = texts[kept("language")] ? kept("language") : (navigator.language || "en").startsWith("fa") ? "fa" : "en";
+let persian = kept("digits") !== "latin";
+
+export const current = () => language;
+export const words = () => texts[language];
+export const hasPersianDigits = () => language === "fa" && persian;
+export function setLanguage(to) { language = to; keep("language", to); }
+export function toggleDigits() { persian = !persian; keep("digits", persian ? "persian" : "latin"); }
+
+const locale = () => language === "fa" ? (persian ? "fa-IR-u-nu-arabext" : "fa-IR-u-nu-latn") : "en-GB";
+const formats = new Map();
+function format(kind, digits, least = 0) {
+  const key = locale() + kind + digits + "/" + least;
+  if (!formats.has(key)) {
+    formats.set(key, kind === "number"
+      ? new Intl.NumberFormat(locale(), { maximumFractionDigits: digits, minimumFractionDigits: least })
+      : new Intl.DateTimeFormat(locale(), { dateStyle: "short", timeStyle: "medium" }));
+  }
+  return formats.get(key);
+}
+
+export function t(key, ...values) {
+  const text = texts[language][key] ?? texts.en[key] ?? key;
+  return text.replace(/\{(\d)\}/g, (_, i) => values[i] ?? "");
+}
+export const number = (n, digits = 0) => format("number", digits).format(n);
+export const percent = (n) => number(n, n >= 99.95 || n < 10 ? 2 : 1) + (language === "fa" && persian ? "٪" : "%");
+export function dollars(n) {
+  const digits = Math.abs(n) >= 1000 ? 0 : Math.abs(n) >= 0.01 || Math.abs(n) < 0.00005 ? 2 : 4;
+  return "\u2066$" + format("number", digits, digits).format(n) + "\u2069";
+}
+export const clock = (time) => format("time", 0).format(new Date(time));
+export const millis = (ms) => ms >= 10000 ? t("s", number(ms / 1000, 1)) : t("ms", number(ms));
+export function bytes(n) {
+  const units = ["B", "KB", "MB", "GB", "TB"];
+  let i = 0;
+  for (; n >= 1024 && i < units.length - 1; i++) n /= 1024;
+  return "\u2066" + number(n, n < 10 && i > 0 ? 1 : 0) + " " + units[i] + "\u2069";
+}
+export function span(seconds) {
+  const s = Math.max(0, Math.round(seconds));
+  if (s < 90) return t("s", number(s));
+  if (s < 5400) return t("m", number(Math.round(s / 60)));
+  if (s < 129600) return t("h", number(Math.round(s / 3600)));
+  return t("d", number(Math.round(s / 86400)));
+}

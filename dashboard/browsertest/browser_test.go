@@ -1,0 +1,149 @@
+package browsertest
+
+import (
+	"context"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/chromedp/cdproto/emulation"
+	"github.com/chromedp/cdproto/log"
+	"github.com/chromedp/cdproto/network"
+	"github.com/chromedp/cdproto/runtime"
+	"github.com/chromedp/chromedp"
+)
+
+const patience = 30 * time.Second
+
+// browser is a tab of a browser of its own.
+type browser struct {
+	t   *testing.T
+	ctx context.Context
+
+	mu       sync.Mutex
+	asked    []string // URLs
+	faults   []string // errors in the console, breaches of the policy among them
+	tolerate bool     // the server is to be lost
+}
+
+// open shows a page, at the size of a desktop.
+func open(t *testing.T, url string) *browser {
+	t.Helper()
+	path := find(t)
+	options := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.ExecPath(path), chromedp.WindowSize(1360, 900), chromedp.Flag("lang", "en-GB"))
+	if os.Geteuid() == 0 {
+		options = append(options, chromedp.NoSandbox) // Chromium has none for root
+	}
+	ctx, cancel := chromedp.NewExecAllocator(context.Background(), options...)
+	t.Cleanup(cancel)
+	ctx, cancel = chromedp.NewContext(ctx)
+	t.Cleanup(cancel)
+	b := &browser{t: t, ctx: ctx}
+	chromedp.ListenTarget(ctx, b.hear)
+	b.run(network.Enable(), log.Enable(), chromedp.EmulateViewport(1360, 900), chromedp.Navigate(url))
+	t.Cleanup(b.check)
+	return b
+}
+
+// find is the browser. Where there is none the test is skipped, but in CI, which
+// sets BROWSER_REQUIRED.
+func find(t *testing.T) string {
+	t.Helper()
+	for _, name := range []string{"chromium", "chromium-browser", "google-chrome", "chrome"} {
+		if path, err := exec.LookPath(name); err == nil {
+			return path
+		}
+	}
+	const missing = "NOT TESTED: no Chromium found. On Debian: apt-get install chromium"
+	if os.Getenv("BROWSER_REQUIRED") != "" {
+		t.Fatal(missing)
+	}
+	t.Skip(missing)
+	return ""
+}
+
+func (b *browser) hear(event any) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	switch e := event.(type) {
+	case *network.EventRequestWillBeSent:
+		b.asked = append(b.asked, e.Request.URL)
+	case *log.EventEntryAdded:
+		if e.Entry.Level == log.LevelError {
+			b.faults = append(b.faults, e.Entry.Text+" "+e.Entry.URL)
+		}
+	case *runtime.EventExceptionThrown:
+		b.faults = append(b.faults, e.ExceptionDetails.Error())
+	}
+}
+
+// check fails where the page asked somebody else, or something went wrong in it.
+func (b *browser) check() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for _, url := range b.asked {
+		if !strings.HasPrefix(url, "http://127.0.0.1:") {
+			b.t.Errorf("the page asked %s", url)
+		}
+	}
+	if len(b.faults) > 0 && !b.tolerate {
+		b.t.Errorf("in the console: %q", b.faults)
+	}
+}
+
+func (b *browser) run(actions ...chromedp.Action) {
+	b.t.Helper()
+	if err := chromedp.Run(b.ctx, actions...); err != nil {
+		b.t.Fatal(err)
+	}
+}
+
+// eval is the value of an expression.
+func eval[T any](b *browser, expression string) (value T) {
+	b.t.Helper()
+	b.run(chromedp.Evaluate(expression, &value))
+	return value
+}
+
+// until waits until an expression is true on the page.
+func (b *browser) until(expression string) {
+	b.t.Helper()
+	ctx, cancel := context.WithTimeout(b.ctx, patience)
+	defer cancel()
+	if err := chromedp.Run(ctx, chromedp.Poll(expression, nil, chromedp.WithPollingInterval(50*time.Millisecond), chromedp.WithPollingTimeout(patience))); err != nil {
+		b.shoot("failed-" + strings.ReplaceAll(b.t.Name(), "/", "-"))
+		b.t.Fatalf("never true: %s: %v\n%s", expression, err, eval[string](b, "document.body.innerText.slice(0, 1500)"))
+	}
+}
+
+// click clicks the first element of a selector.
+func (b *browser) click(selector string) {
+	b.t.Helper()
+	b.until("document.querySelector(" + quote(selector) + ") !== null")
+	b.run(chromedp.Evaluate("document.querySelector("+quote(selector)+").click()", nil))
+}
+
+func quote(s string) string { return "`" + s + "`" }
+
+// shoot keeps a screenshot.
+func (b *browser) shoot(name string) {
+	b.t.Helper()
+	var png []byte
+	b.run(chromedp.CaptureScreenshot(&png))
+	dir := filepath.Join(root, ".build", "screenshots")
+	if err := os.MkdirAll(dir, 0o750); err != nil {
+		b.t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, name+".png"), png, 0o600); err != nil {
+		b.t.Fatal(err)
+	}
+}
+
+// scheme prefers a light or a dark page.
+func (b *browser) scheme(name string) {
+	b.run(emulation.SetEmulatedMedia().WithFeatures([]*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: name}}))
+}

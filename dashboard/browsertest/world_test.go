@@ -1,0 +1,294 @@
+package browsertest
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+)
+
+const root = "../.."
+
+// caddyBinary is Caddy with the module, built once.
+var caddyBinary string
+
+func TestMain(m *testing.M) {
+	dir, err := os.MkdirTemp("", "browsertest-")
+	if err != nil {
+		panic(err)
+	}
+	caddyBinary = filepath.Join(dir, "caddy")
+	build := exec.CommandContext(context.Background(), "go", "build", "-o", caddyBinary, "./cmd/caddy")
+	build.Dir = root
+	if out, err := build.CombinedOutput(); err != nil {
+		panic(fmt.Sprintf("building Caddy: %v\n%s", err, out))
+	}
+	code := m.Run()
+	_ = os.RemoveAll(dir)
+	os.Exit(code)
+}
+
+// world is a Caddy with a dashboard at /proxies/.
+type world struct {
+	t           *testing.T
+	site, admin string
+	cmd         *exec.Cmd
+	ended       chan struct{}
+}
+
+// upstream is a forward proxy that answers itself, for whatever it is asked.
+func upstream(t *testing.T, answer http.HandlerFunc) string {
+	t.Helper()
+	s := httptest.NewServer(answer)
+	t.Cleanup(s.Close)
+	return s.URL
+}
+
+func fine(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, "ok") }
+
+// slow is one that makes its proxy degraded.
+func slow(w http.ResponseWriter, r *http.Request) {
+	timer := time.NewTimer(400 * time.Millisecond) // of the network that it stands for
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-r.Context().Done():
+	}
+	fine(w, r)
+}
+
+// refuses is one whose address the API has blocked: only checks get through.
+func refuses(w http.ResponseWriter, r *http.Request) {
+	if strings.HasPrefix(r.URL.Path, "/check") {
+		fine(w, r)
+		return
+	}
+	http.Error(w, "too many", http.StatusTooManyRequests)
+}
+
+// everyStatus is a pool with a proxy in every status, once it was asked.
+func everyStatus(t *testing.T) string {
+	closed := freeAddr(t)
+	return fmt.Sprintf(`
+		usage_log on
+		pool main {
+			max_failures 1
+			proxy VPS-Germany-Main %s {
+				type vps
+				priority 1
+			}
+			proxy Datacenter-1 %s {
+				type vps
+				priority 2
+			}
+			proxy Datacenter-2 http://%s {
+				type datacenter
+			}
+			proxy Datacenter-3 %s {
+				type datacenter
+			}
+			proxy "<img>" %s {
+				type other
+			}
+			proxy Residential http://user:hush@%s {
+				type residential
+				cost_per_gb 12
+				budget 50USD month hard
+			}
+			block {
+				status 429
+			}
+			health_check {
+				url http://check.example.com/check
+				expect 200
+				interval 1s
+				metered_interval 1s
+				slow 300ms
+			}
+		}`, upstream(t, refuses), upstream(t, fine), closed, upstream(t, slow), upstream(t, fine),
+		strings.TrimPrefix(upstream(t, fine), "http://"))
+}
+
+// manyProxies is a pool of n that nobody checks.
+func manyProxies(n int) string {
+	var b strings.Builder
+	b.WriteString("pool main {\nhealth_check off\n")
+	for i := range n {
+		fmt.Fprintf(&b, "proxy Proxy-%04d http://198.51.100.%d:%d\n", i, i%250+1, 3000+i)
+	}
+	return b.String() + "}\n"
+}
+
+func freeAddr(t *testing.T) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	return l.Addr().String()
+}
+
+// start runs Caddy until the test is over.
+func start(t *testing.T, pools, options string) *world {
+	t.Helper()
+	w := &world{t: t, site: freeAddr(t), admin: freeAddr(t), ended: make(chan struct{})}
+	dir := t.TempDir()
+	_, port, _ := net.SplitHostPort(w.site)
+	config := fmt.Sprintf(`{
+	admin %s
+	auto_https off
+	skip_install_trust
+	persist_config off
+	proxy_pool {
+		storage memory
+%s
+	}
+}
+http://127.0.0.1:%s {
+	bind 127.0.0.1
+	proxy_pool_dashboard /proxies/* {
+		%s
+	}
+	handle_path /call/* {
+		proxy_pool http://api.example.com
+	}
+}
+`, w.admin, pools, port, options)
+	file := filepath.Join(dir, "Caddyfile")
+	if err := os.WriteFile(file, []byte(config), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	var log bytes.Buffer
+	w.cmd = exec.CommandContext(context.Background(), caddyBinary, "run", "--adapter", "caddyfile", "--config", file)
+	w.cmd.Env = append(os.Environ(), "HOME="+dir, "XDG_DATA_HOME="+dir, "XDG_CONFIG_HOME="+dir)
+	w.cmd.Stdout, w.cmd.Stderr = &log, &log
+	if err := w.cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	go func() { // ends with Caddy
+		defer close(w.ended)
+		_ = w.cmd.Wait()
+	}()
+	t.Cleanup(func() {
+		w.stop()
+		if t.Failed() {
+			t.Logf("Caddy said:\n%s", tail(log.String(), 3000))
+		}
+	})
+	w.until("Caddy answers", func() bool {
+		resp, err := http.Get(w.page())
+		if err != nil {
+			return false
+		}
+		resp.Body.Close()
+		return resp.StatusCode == http.StatusOK
+	})
+	return w
+}
+
+func tail(s string, n int) string { return s[max(0, len(s)-n):] }
+
+func (w *world) page() string { return "http://" + w.site + "/proxies/" }
+
+// stop ends Caddy, if it still runs.
+func (w *world) stop() {
+	_ = w.cmd.Process.Kill()
+	<-w.ended
+}
+
+// until waits for something to hold.
+func (w *world) until(what string, holds func() bool) {
+	w.t.Helper()
+	deadline := time.NewTimer(30 * time.Second)
+	defer deadline.Stop()
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
+	for !holds() {
+		select {
+		case <-deadline.C:
+			w.t.Fatalf("never happened: %s", what)
+		case <-w.ended:
+			w.t.Fatalf("Caddy ended before: %s", what)
+		case <-tick.C:
+		}
+	}
+}
+
+// request sends a request through the pool.
+func (w *world) request() {
+	w.t.Helper()
+	resp, err := http.Get("http://" + w.site + "/call/x")
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	_, _ = io.Copy(io.Discard, resp.Body)
+	resp.Body.Close()
+}
+
+// act does something over the admin API, as somebody else would.
+func (w *world) act(proxy, action string) {
+	w.t.Helper()
+	resp, err := http.Post("http://"+w.admin+"/proxy_pool/proxies/main/"+url.PathEscape(proxy)+"/"+action, "", nil)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	resp.Body.Close()
+	if resp.StatusCode != http.StatusOK {
+		w.t.Fatalf("%s %s: %s", action, proxy, resp.Status)
+	}
+}
+
+// row is what the status says of a proxy.
+func (w *world) row(proxy string) (row struct {
+	Status   string
+	Active   bool
+	Requests int64 `json:"total_requests"`
+}) {
+	w.t.Helper()
+	resp, err := http.Get("http://" + w.admin + "/proxy_pool/status")
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	var answer struct {
+		Proxies []json.RawMessage
+	}
+	if err := json.NewDecoder(resp.Body).Decode(&answer); err != nil {
+		w.t.Fatal(err)
+	}
+	for _, raw := range answer.Proxies {
+		var named struct{ Name string }
+		if json.Unmarshal(raw, &named) == nil && named.Name == proxy {
+			if err := json.Unmarshal(raw, &row); err != nil {
+				w.t.Fatal(err)
+			}
+		}
+	}
+	return row
+}
+
+// inEveryStatus starts a pool with a proxy in every status.
+func inEveryStatus(t *testing.T, options string) *world {
+	t.Helper()
+	w := start(t, everyStatus(t), options)
+	w.act("<img>", "disable")
+	w.until("every status", func() bool {
+		if w.row("VPS-Germany-Main").Status != "blocked" {
+			w.request()
+		}
+		return w.row("VPS-Germany-Main").Status == "blocked" && w.row("Datacenter-2").Status == "down" && w.row("Datacenter-3").Status == "degraded"
+	})
+	return w
+}
