@@ -54,8 +54,12 @@ func (d *Dashboard) admits(r *http.Request) error {
 // forwardedBy is a field that proxies add, empty where there is none.
 func forwardedBy(header http.Header) string {
 	for field := range header {
-		switch canonical := http.CanonicalHeaderKey(field); {
-		case strings.HasPrefix(canonical, "X-Forwarded-"), canonical == "Forwarded", canonical == "Via", canonical == "X-Real-Ip":
+		canonical := http.CanonicalHeaderKey(strings.ReplaceAll(field, "_", "-"))
+		if strings.Contains(canonical, "Forwarded") {
+			return canonical
+		}
+		switch canonical {
+		case "Via", "X-Real-Ip", "X-Client-Ip", "True-Client-Ip", "Cf-Connecting-Ip", "Cdn-Loop", "X-Proxyuser-Ip":
 			return canonical
 		}
 	}

@@ -122,7 +122,7 @@ func (l *live) run() {
 		if !more {
 			return
 		}
-		timer.Reset(max(livePace, liveShare*time.Since(start)))
+		timer.Reset(min(max(livePace, liveShare*time.Since(start)), liveBeat/2))
 	}
 }
 
@@ -190,6 +190,8 @@ func (p *livePage) follow(ctx context.Context, w http.ResponseWriter) error {
 			if err := rc.Flush(); err != nil {
 				return nil //nolint:nilerr // the same
 			}
+			// On HTTP/2 the time runs out although nothing is being written.
+			_ = rc.SetWriteDeadline(time.Time{})
 		}
 	}
 }

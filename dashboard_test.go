@@ -142,6 +142,9 @@ func TestDashboardIsForThisMachine(t *testing.T) {
 		{"Forwarded", []string{"Host: localhost", "Forwarded: for=192.0.2.1"}, 403},
 		{"Via", []string{"Host: localhost", "Via: 1.1 x"}, 403},
 		{"X-Real-IP", []string{"Host: localhost", "X-Real-IP: 192.0.2.1"}, 403},
+		{"X-Original-Forwarded-For", []string{"Host: localhost", "X-Original-Forwarded-For: 192.0.2.1"}, 403},
+		{"X-Client-IP", []string{"Host: localhost", "X-Client-IP: 192.0.2.1"}, 403},
+		{"CF-Connecting-IP", []string{"Host: localhost", "CF-Connecting-IP: 192.0.2.1"}, 403},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
