@@ -38,12 +38,15 @@ func (p *Proxy) confirm(r *Route) {
 		if i > 0 {
 			time.Sleep(betweenProbes)
 		}
+		if r.failing.Load() || !p.usable() || !p.current() || p.pool.state.closed.Load() {
+			return
+		}
 		wake := make(chan struct{}, 1)
 		c := p.connect(r, &p.pool.Options, wanted{probe: true}, wake)
 		<-wake
 		err := c.failure()
 		c.leave(wake)
-		if err == nil || r.failing.Load() || !p.usable() || !p.current() || p.pool.state.closed.Load() {
+		if err == nil {
 			return
 		}
 	}

@@ -299,6 +299,20 @@ func TestSuspicionIsRare(t *testing.T) {
 	}
 }
 
+// TestSuspicionHeedsTheAdmin: a proxy that must not be used is not probed either.
+func TestSuspicionHeedsTheAdmin(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		w := newWorld(t, named("A"), nil)
+		tunnel := w.through("A")
+		w.do("A", "disable")
+		w.ended(tunnel, TunnelEnd{FromClient: 9, TargetFirst: true})
+		w.pass(time.Second)
+		if n := w.fake["A"].dialled(); n != 1 {
+			t.Errorf("%d connects through a disabled proxy, want the tunnel's alone", n)
+		}
+	})
+}
+
 // reachedFault is silence of a proxy that was there.
 type reachedFault struct{ fault }
 
