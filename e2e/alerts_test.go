@@ -14,8 +14,8 @@ import (
 // alarmed is a setup whose alerts go to a Bot API.
 func (w *world) alarmed(api *telegramtest.Server, cooldown string) setup {
 	s := w.setup()
-	s.pools = fmt.Sprintf("alerts {\n\tcooldown %s\n\ttelegram {\n\t\ttoken %s\n\t\tchat_id 4711\n\t\tapi_url %s\n\t\tvia direct\n\t}\n}\n",
-		cooldown, telegramtest.Token, api.URL()) + s.pools
+	s.Pools = fmt.Sprintf("alerts {\n\tcooldown %s\n\ttelegram {\n\t\ttoken %s\n\t\tchat_id 4711\n\t\tapi_url %s\n\t\tvia direct\n\t}\n}\n",
+		cooldown, telegramtest.Token, api.URL()) + s.Pools
 	return s
 }
 
@@ -45,14 +45,14 @@ func TestAlertsOutage(t *testing.T) {
 	api.Refuse()
 	began := time.Now()
 	var want []string
-	ends := []func(){func() { p.stop() }, func() { p.kill() }}
+	ends := []func(){func() { p.Stop() }, func() { p.Kill() }}
 	for i := 0; time.Since(began) < outage; i++ {
 		name := fmt.Sprintf("P%d", i/2%2+1)
 		action, told := "mark-down", name+" is down"
 		if i%2 == 1 {
 			action, told = "mark-healthy", name+" is healthy again"
 		}
-		if err := p.act(name, action); err != nil {
+		if err := p.Act(name, action); err != nil {
 			t.Fatal(err)
 		}
 		want = append(want, told)
@@ -82,7 +82,7 @@ func TestAlertsOutage(t *testing.T) {
 	t.Logf("%d alerts of %v arrived within %v, the first after %v", len(messages), outage,
 		time.Since(reopened).Round(time.Millisecond), messages[0].Time.Sub(reopened).Round(time.Millisecond))
 	<-time.After(3 * time.Second) // for what must not come
-	p.stop()
+	p.Stop()
 	if got := headlines(api.Messages()); !slices.Equal(got, want) {
 		t.Errorf("arrived\n%q\nexpected\n%q", got, want)
 	}
@@ -108,7 +108,7 @@ func TestAlertsKill(t *testing.T) {
 		} else if i == 3 {
 			told = "Pool main has a usable proxy again"
 		}
-		if err := p.act(name, action); err != nil {
+		if err := p.Act(name, action); err != nil {
 			t.Fatal(err)
 		}
 		want = append(want, told)
@@ -125,12 +125,12 @@ func TestAlertsKill(t *testing.T) {
 			t.Fatal(err)
 		}
 		if n%2 == 0 {
-			p.kill() // right after it arrived
+			p.Kill() // right after it arrived
 			p = start(t, s)
 		}
 	}
 	<-time.After(3 * time.Second)
-	p.stop()
+	p.Stop()
 	got := headlines(api.Messages())
 	if once := slices.Compact(slices.Clone(got)); !slices.Equal(once, want) {
 		t.Errorf("arrived\n%q\nexpected\n%q", got, want)

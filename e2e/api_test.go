@@ -1,70 +1,9 @@
 package e2e
 
 import (
-	"bytes"
-	"encoding/json"
-	"fmt"
-	"io"
 	"math"
 	"net/http"
-	"strings"
-	"time"
 )
-
-// The admin endpoint's own connections must not keep it from stopping.
-var adminClient = &http.Client{Timeout: 15 * time.Second, Transport: &http.Transport{DisableKeepAlives: true}}
-
-// call asks the admin API and fails where the answer is not 200.
-func (p *process) call(method, path string, answer any) error {
-	return p.send(method, path, "", answer)
-}
-
-// send does it with a body. The endpoint moves at a reload: who comes too early
-// tries again.
-func (p *process) send(method, path, body string, answer any) error {
-	var text []byte
-	var err error
-	comesTrue(2*time.Second, func() bool {
-		text, err = p.sendOnce(method, path, body)
-		return p.ended() || !unanswered(err)
-	})
-	if err != nil || answer == nil {
-		return err
-	}
-	return json.Unmarshal(text, answer)
-}
-
-func (p *process) sendOnce(method, path, body string) ([]byte, error) {
-	req, err := http.NewRequest(method, "http://"+p.admin+path, strings.NewReader(body))
-	if err != nil {
-		return nil, err
-	}
-	if body != "" {
-		req.Header.Set("Content-Type", "text/caddyfile")
-		req.Header.Set("Cache-Control", "must-revalidate") // reload also where nothing changed
-	}
-	resp, err := adminClient.Do(req)
-	if err != nil {
-		return nil, err
-	}
-	defer resp.Body.Close()
-	text, err := io.ReadAll(resp.Body)
-	if err == nil && resp.StatusCode != http.StatusOK {
-		err = fmt.Errorf("%s %s: %s: %s", method, path, resp.Status, bytes.TrimSpace(text))
-	}
-	return text, err
-}
-
-// reload makes Caddy load a configuration while it runs.
-func (p *process) reload(s setup) error {
-	p.setup = s
-	return p.send(http.MethodPost, "/load", s.caddyfile(p), nil)
-}
-
-// act does something to a proxy.
-func (p *process) act(proxy, action string) error {
-	return p.call(http.MethodPost, "/proxy_pool/proxies/main/"+proxy+"/"+action, nil)
-}
 
 // statusAnswer is what these tests read of the status.
 type statusAnswer struct {
@@ -90,7 +29,7 @@ type storeAnswer struct {
 }
 
 func (p *process) status() (s statusAnswer, err error) {
-	err = p.call(http.MethodGet, "/proxy_pool/status", &s)
+	err = p.Call(http.MethodGet, "/proxy_pool/status", &s)
 	return s, err
 }
 
@@ -153,7 +92,7 @@ func (p *process) usage() map[string]used {
 			CostUSD  float64 `json:"cost_usd"`
 		} `json:"rows"`
 	}
-	if err := p.call(http.MethodGet, "/proxy_pool/usage?from=2020-01-01", &answer); err != nil {
+	if err := p.Call(http.MethodGet, "/proxy_pool/usage?from=2020-01-01", &answer); err != nil {
 		p.t.Fatal(err)
 	}
 	rows := make(map[string]used)

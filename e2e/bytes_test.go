@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/caddy-proxypool/proxypool/internal/caddytest"
 	"github.com/caddy-proxypool/proxypool/internal/proxytest"
 )
 
@@ -83,14 +84,14 @@ func measure(t *testing.T, kinds map[string]traffic) {
 		pools.WriteString("}\n")
 		fmt.Fprintf(&site, "handle /%s/* {\n\tproxy_pool %s {\n\t\tpool %s\n\t}\n}\n", name, origin.URL(), name)
 	}
-	p := start(t, setup{pools: "storage sqlite books.db\n" + pools.String(), site: site.String()})
+	p := start(t, setup{Pools: "storage sqlite books.db\n" + pools.String(), Site: site.String()})
 	for name, k := range kinds {
-		k.drive(t, p.url+"/"+name)
+		k.drive(t, p.URL+"/"+name)
 	}
 	for id, proxy := range proxies {
 		if k := kinds[strings.Split(id, "/")[0]]; k.checks {
 			// No check may begin between the two counts.
-			if err := p.call(http.MethodPost, "/proxy_pool/proxies/"+id+"/disable", nil); err != nil {
+			if err := p.Call(http.MethodPost, "/proxy_pool/proxies/"+id+"/disable", nil); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -109,7 +110,7 @@ func agree(t *testing.T, p *process, id string, proxy *proxytest.Proxy, k traffi
 	if k.checks || k.breaks {
 		within = time.Second
 	}
-	equal := comesTrue(within, func() bool {
+	equal := caddytest.ComesTrue(within, func() bool {
 		out, in := proxy.Bytes()
 		u = p.usage()[id]
 		missing = used{In: in, Out: out}.minus(used{In: u.In, Out: u.Out})

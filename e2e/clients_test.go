@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/caddy-proxypool/proxypool/internal/caddytest"
 	"github.com/caddy-proxypool/proxypool/internal/proxytest"
 )
 
@@ -37,23 +38,23 @@ func newClients(t *testing.T) *clients {
 		})})}
 	knows := proxytest.ProxyConfig{Hosts: map[string]string{apiName + ":443": c.api.Addr()}}
 	c.cheap, c.dear = proxytest.NewProxy(t, knows), proxytest.NewProxy(t, knows)
-	c.caddy = start(t, setup{pools: fmt.Sprintf(`storage memory
+	c.caddy = start(t, forwarding(setup{Pools: fmt.Sprintf(`storage memory
 pool main {
 	health_check off
 	proxy Cheap %s
 	proxy Dear %s {
 		cost_per_gb 12
 	}
-}`, c.cheap.URL(), c.dear.URL())}.forwarding(""))
+}`, c.cheap.URL(), c.dear.URL())}, ""))
 	ca := proxytest.CAFile(t)
-	c.env = append(environ(), "PYTHONDONTWRITEBYTECODE=1", "CADDY_ADMIN=http://"+c.caddy.admin,
+	c.env = append(caddytest.Environ(), "PYTHONDONTWRITEBYTECODE=1", "CADDY_ADMIN=http://"+c.caddy.Admin,
 		"REQUESTS_CA_BUNDLE="+ca, "SSL_CERT_FILE="+ca, "CURL_CA_BUNDLE="+ca, "NODE_EXTRA_CA_CERTS="+ca)
 	return c
 }
 
 // proxy is what HTTPS_PROXY is set to.
 func (c *clients) proxy(password string) string {
-	u := url.URL{Scheme: "http", User: url.UserPassword(appName, password), Host: c.caddy.front}
+	u := url.URL{Scheme: "http", User: url.UserPassword(appName, password), Host: c.caddy.Front}
 	return u.String()
 }
 
@@ -149,7 +150,7 @@ func (c *clients) try(t *testing.T, command []string) {
 	} {
 		c.cheap.MustSetMode(t, step.mode)
 		if step.mode == proxytest.Works { // in place of a check that finds out
-			if err := c.caddy.act("Cheap", "mark-healthy"); err != nil {
+			if err := c.caddy.Act("Cheap", "mark-healthy"); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -220,7 +221,7 @@ func TestActiveProxy(t *testing.T) {
 		{"none", []string{"Dear"}, false, "NoProxyUsable: no proxy of the pool is usable now", nil},
 	} {
 		for _, name := range step.disable {
-			if err := c.caddy.act(name, "disable"); err != nil {
+			if err := c.caddy.Act(name, "disable"); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -243,7 +244,7 @@ func TestActiveProxy(t *testing.T) {
 			t.Errorf("%s: the API was asked %d times, want %d", step.name, n, want)
 		}
 	}
-	c.caddy.stop()
+	c.caddy.Stop()
 	if out, ok := c.run(t, command); ok || !strings.Contains(out, "NoProxyUsable: asking Caddy for a proxy") {
 		t.Errorf("without Caddy: succeeded %v, printed\n%s", ok, out)
 	}

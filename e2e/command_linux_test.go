@@ -15,30 +15,32 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/caddy-proxypool/proxypool/internal/caddytest"
 )
 
 // TestCommandExit: a script can tell by the exit code what there is.
 func TestCommandExit(t *testing.T) {
-	p := start(t, setup{pools: "storage memory\npool main {\nhealth_check off\nproxy P1 http://127.0.0.1:1\n}", site: "respond ok"})
+	p := start(t, setup{Pools: "storage memory\npool main {\nhealth_check off\nproxy P1 http://127.0.0.1:1\n}", Site: "respond ok"})
 	steps := []struct {
 		args, address, out, errors string
 		code                       int
 	}{
-		{"status", p.admin, "1 proxy: 1 healthy", "", 0},
-		{"status --json", p.admin, `{"summary":{"total":1`, "", 0},
-		{"disable P1", p.admin, "disabled", "", 0},
-		{"status", p.admin, "Pool main has no usable proxy", "", 2},
-		{"status --json", p.admin, `"disabled":1`, "", 2},
-		{"active", p.admin, "No proxy can be handed out", "", 2},
-		{"disable Nope", p.admin, "", "Error: asking Caddy at " + p.admin + `: pool "main" has no proxy "Nope"` + "\n", 1},
+		{"status", p.Admin, "1 proxy: 1 healthy", "", 0},
+		{"status --json", p.Admin, `{"summary":{"total":1`, "", 0},
+		{"disable P1", p.Admin, "disabled", "", 0},
+		{"status", p.Admin, "Pool main has no usable proxy", "", 2},
+		{"status --json", p.Admin, `"disabled":1`, "", 2},
+		{"active", p.Admin, "No proxy can be handed out", "", 2},
+		{"disable Nope", p.Admin, "", "Error: asking Caddy at " + p.Admin + `: pool "main" has no proxy "Nope"` + "\n", 1},
 		{"status", "127.0.0.1:1", "", "connection refused (does it run? --address or --config say where)\n", 1},
-		{"nonsense", p.admin, "", "Error: unknown command", 1},
+		{"nonsense", p.Admin, "", "Error: unknown command", 1},
 	}
 	for _, step := range steps {
 		t.Run(step.args, func(t *testing.T) {
 			var out, said bytes.Buffer
-			cmd := exec.Command(p.cmd.Path, append(append([]string{"proxy-pool"}, strings.Fields(step.args)...), "--address", step.address)...)
-			cmd.Env, cmd.Stdout, cmd.Stderr = p.cmd.Env, &out, &said
+			cmd := exec.Command(p.Cmd.Path, append(append([]string{"proxy-pool"}, strings.Fields(step.args)...), "--address", step.address)...)
+			cmd.Env, cmd.Stdout, cmd.Stderr = p.Cmd.Env, &out, &said
 			err := cmd.Run()
 			if _, failed := errors.AsType[*exec.ExitError](err); err != nil && !failed {
 				t.Fatal(err)
@@ -54,13 +56,13 @@ func TestCommandExit(t *testing.T) {
 // TestWatchOnATerminal: the status is drawn in place, outlives a restart of
 // Caddy, and Ctrl-C gives the terminal back as it was.
 func TestWatchOnATerminal(t *testing.T) {
-	pools := setup{pools: "storage memory\npool main {\nhealth_check off\nproxy A-proxy-with-a-long-name http://127.0.0.1:1\n}", site: "respond ok"}
+	pools := setup{Pools: "storage memory\npool main {\nhealth_check off\nproxy A-proxy-with-a-long-name http://127.0.0.1:1\n}", Site: "respond ok"}
 	p := start(t, pools)
 	terminal := openTerminal(t, 40, 12)
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
-	cmd := exec.CommandContext(ctx, p.cmd.Path, "proxy-pool", "status", "--watch=200ms", "--address", p.admin)
-	cmd.Env = slices.Concat(p.cmd.Env, []string{"TERM=xterm"})
+	cmd := exec.CommandContext(ctx, p.Cmd.Path, "proxy-pool", "status", "--watch=200ms", "--address", p.Admin)
+	cmd.Env = slices.Concat(p.Cmd.Env, []string{"TERM=xterm"})
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = terminal.file, terminal.file, terminal.file
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Setctty: true}
 	if err := cmd.Start(); err != nil {
@@ -68,17 +70,17 @@ func TestWatchOnATerminal(t *testing.T) {
 	}
 	shows := func(what, text string) {
 		t.Helper()
-		if !comesTrue(20*time.Second, func() bool { return strings.Contains(terminal.shown(), text) }) {
-			t.Fatalf("it does not show %s, but %q", what, tail([]byte(terminal.shown()), 2000))
+		if !caddytest.ComesTrue(20*time.Second, func() bool { return strings.Contains(terminal.shown(), text) }) {
+			t.Fatalf("it does not show %s, but %q", what, caddytest.Tail([]byte(terminal.shown()), 2000))
 		}
 		terminal.forget()
 	}
 	shows("the other screen", "\x1b[?1049h")
 	shows("the status in colours, cut to the terminal", "\x1b[32mhealthy\x1b[0m")
-	p.stop()
+	p.Stop()
 	shows("that Caddy is lost", "Lost for ")
-	again := exec.CommandContext(ctx, p.cmd.Path, p.cmd.Args[1:]...)
-	again.Dir, again.Env = p.cmd.Dir, p.cmd.Env
+	again := exec.CommandContext(ctx, p.Cmd.Path, p.Cmd.Args[1:]...)
+	again.Dir, again.Env = p.Cmd.Dir, p.Cmd.Env
 	if err := again.Start(); err != nil {
 		t.Fatal(err)
 	}

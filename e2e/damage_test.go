@@ -8,6 +8,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/caddy-proxypool/proxypool/internal/caddytest"
 )
 
 // damage is done to a file of some size.
@@ -39,7 +41,7 @@ func TestDamagedBefore(t *testing.T) {
 			w := newWorld(t, 2, 2, 12)
 			p := start(t, w.setup())
 			work(t, p, 200)
-			p.stop()
+			p.Stop()
 			w.quiet()
 			info, err := os.Stat(w.file)
 			w.must(err)
@@ -53,7 +55,7 @@ func TestDamagedBefore(t *testing.T) {
 				t.Errorf("store %+v", got)
 			}
 			work(t, p, 100)
-			p.stop()
+			p.Stop()
 			w.quiet()
 			w.setAside(t, p, damaged)
 			after := w.read(start(t, w.setup()))
@@ -87,7 +89,7 @@ func (w *world) setAside(t *testing.T, p *process, content []byte) {
 	if got, err := os.ReadFile(found[0]); err != nil || !bytes.Equal(got, content) {
 		t.Errorf("what was set aside has other bytes than before: %d, %d before, %v", len(got), len(content), err)
 	}
-	if lines := p.saidOf("warn", found[0]); len(lines) != 1 {
+	if lines := p.SaidOf("warn", found[0]); len(lines) != 1 {
 		t.Errorf("the log names what was set aside %d times", len(lines))
 	}
 }
@@ -106,21 +108,21 @@ func TestDamagedWhileRunning(t *testing.T) {
 			w := newWorld(t, 2, 2, 12)
 			p := start(t, w.setup())
 			work(t, p, 200)
-			p.stop() // with which all that is in the -wal file goes into the file
+			p.Stop() // with which all that is in the -wal file goes into the file
 			p = start(t, w.setup())
-			l := put(t, p.url, 4, 5*time.Millisecond)
-			eventually(t, "some are answered", 10*time.Second, func() bool { return l.answered.Load() > 100 })
+			l := caddytest.Put(t, p.URL, 4, 5*time.Millisecond)
+			caddytest.Eventually(t, "some are answered", 10*time.Second, func() bool { return l.Answered.Load() > 100 })
 			info, err := os.Stat(w.file)
 			w.must(err)
 			harm(w, info.Size())
-			eventually(t, "the log tells of it", toldWithin, func() bool { return len(p.saidOf("warn", w.file)) > 0 })
-			eventually(t, "the store works", recoveredWithin, func() bool { return p.store().OK })
+			caddytest.Eventually(t, "the log tells of it", toldWithin, func() bool { return len(p.SaidOf("warn", w.file)) > 0 })
+			caddytest.Eventually(t, "the store works", recoveredWithin, func() bool { return p.store().OK })
 			if found, err := filepath.Glob(w.file + ".damaged-*"); err != nil || (len(found) == 0) != (name == "removed") {
 				t.Errorf("set aside are %q, %v", found, err)
 			}
 			after := int64(w.origin.Requests())
-			l.mustSucceed(t)
-			p.stop()
+			l.MustSucceed(t)
+			p.Stop()
 			w.quiet()
 			p = start(t, w.setup())
 			s, err := p.status()

@@ -4,6 +4,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/caddy-proxypool/proxypool/internal/caddytest"
 )
 
 const (
@@ -47,38 +49,38 @@ func (f fault) try(t *testing.T, w *world) {
 	if f.early {
 		p := start(t, w.setup())
 		work(t, p, 100)
-		p.stop()
+		p.Stop()
 	}
 	if f.early || f.fresh {
 		end = f.makes(t, w)
 	}
 	p := start(t, w.setup())
 	before, since := int64(w.origin.Requests()), int64(0)
-	l := put(t, p.url, 4, 5*time.Millisecond)
+	l := caddytest.Put(t, p.URL, 4, 5*time.Millisecond)
 	if !f.early && !f.fresh {
-		eventually(t, "some are answered", 10*time.Second, func() bool { return l.answered.Load() > 100 })
+		caddytest.Eventually(t, "some are answered", 10*time.Second, func() bool { return l.Answered.Load() > 100 })
 		p.usage() // which writes all
 		end = f.makes(t, w)
 		before, since = 0, int64(w.origin.Requests())
 	}
 	began := time.Now()
-	eventually(t, "the status tells of the fault", 15*time.Second, func() bool { return !p.store().OK })
+	caddytest.Eventually(t, "the status tells of the fault", 15*time.Second, func() bool { return !p.store().OK })
 	if took := time.Since(began); took > toldWithin {
 		t.Errorf("the status told of it after %v", took)
 	}
-	l.mustSucceed(t)
+	l.MustSucceed(t)
 	f.holds(t, w, p, before, since)
-	l = put(t, p.url, 4, 5*time.Millisecond)
-	eventually(t, "some more are answered", 10*time.Second, func() bool { return l.answered.Load() > 100 })
+	l = caddytest.Put(t, p.URL, 4, 5*time.Millisecond)
+	caddytest.Eventually(t, "some more are answered", 10*time.Second, func() bool { return l.Answered.Load() > 100 })
 	f.told(t, p)
 
 	end()
-	eventually(t, "the store works again", recoveredWithin, func() bool { return p.store().OK })
-	l.mustSucceed(t)
-	if lines := p.saidOf("info", "store works again"); len(lines) != 1 {
+	caddytest.Eventually(t, "the store works again", recoveredWithin, func() bool { return p.store().OK })
+	l.MustSucceed(t)
+	if lines := p.SaidOf("info", "store works again"); len(lines) != 1 {
 		t.Errorf("the log says %d times that it works again", len(lines))
 	}
-	p.stop()
+	p.Stop()
 	w.quiet()
 	w.exact(w.read(start(t, w.setup())), 2)
 }
@@ -86,9 +88,9 @@ func (f fault) try(t *testing.T, w *world) {
 // work asks some and waits for the answers.
 func work(t *testing.T, p *process, requests int64) {
 	t.Helper()
-	l := put(t, p.url, 4, 0)
-	eventually(t, "some are answered", 10*time.Second, func() bool { return l.answered.Load() >= requests })
-	l.mustSucceed(t)
+	l := caddytest.Put(t, p.URL, 4, 0)
+	caddytest.Eventually(t, "some are answered", 10*time.Second, func() bool { return l.Answered.Load() >= requests })
+	l.MustSucceed(t)
 }
 
 // holds checks that what is in memory is exact: the counters all the time, usage
@@ -96,7 +98,7 @@ func work(t *testing.T, p *process, requests int64) {
 // knew it, and since what before the fault began.
 func (f fault) holds(t *testing.T, w *world, p *process, before, since int64) {
 	t.Helper()
-	eventually(t, "no byte moves", 5*time.Second, w.still())
+	caddytest.Eventually(t, "no byte moves", 5*time.Second, w.still())
 	s, err := p.status()
 	if err != nil {
 		t.Fatal(err)
@@ -123,7 +125,7 @@ func (f fault) told(t *testing.T, p *process) {
 	if got := p.store(); !strings.Contains(got.Error, f.says) {
 		t.Errorf("the status says %q, want %q", got.Error, f.says)
 	}
-	lines := p.saidOf("error", "")
+	lines := p.SaidOf("error", "")
 	if len(lines) != 1 || !strings.Contains(lines[0], f.says) {
 		t.Errorf("the log says %q, want once %q", lines, f.says)
 	}

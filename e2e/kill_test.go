@@ -8,6 +8,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/caddy-proxypool/proxypool/internal/caddytest"
 )
 
 // maxLag is how much of its traffic a killed process may forget.
@@ -38,7 +40,7 @@ func TestKill(t *testing.T) {
 		p = c.crash(p)
 	}
 	last := c.read(p)
-	p.stop()
+	p.Stop()
 	counted := c.line.now()
 	t.Logf("%d rounds: at most %v of requests, %v of bytes and %v of rows forgotten; ready within %v; %d of %d requests and %d of %d bytes known in the end",
 		c.round, c.worst.requests, c.worst.bytes, c.worst.rows, c.worst.ready,
@@ -50,12 +52,12 @@ func (c *crashes) crash(p *process) *process {
 	before, began, seen := c.read(p), c.line.now(), c.seen()
 	// Under full load the log fills so quickly that it is written all the time.
 	pause := time.Duration(c.round%2) * 20 * time.Millisecond
-	l := put(c.t, p.url, 16, pause)
+	l := caddytest.Put(c.t, p.URL, 16, pause)
 	s := c.steer(p)
 	how := c.live(p)
 	killed := time.Now()
-	p.kill()
-	l.stop()
+	p.Kill()
+	l.Stop()
 	c.quiet()
 	now := c.seen()
 
@@ -70,8 +72,8 @@ func (c *crashes) crash(p *process) *process {
 	c.notAhead(before, after, seen, now)
 	c.notBehind(before, after, began, killed)
 	c.survived(s, next, killed)
-	c.worst.ready = max(c.worst.ready, next.ready)
-	c.t.Logf("killed %s after %v and %d answers", how, killed.Sub(began.time).Round(time.Millisecond), l.answered.Load())
+	c.worst.ready = max(c.worst.ready, next.Took)
+	c.t.Logf("killed %s after %v and %d answers", how, killed.Sub(began.time).Round(time.Millisecond), l.Answered.Load())
 	return next
 }
 
@@ -81,10 +83,10 @@ func (c *crashes) live(p *process) (how string) {
 	<-time.After(200*time.Millisecond + time.Duration(c.rng.Int64N(int64(2*time.Second))))
 	switch c.rng.IntN(6) {
 	case 0:
-		go p.reload(p.setup)
+		go p.Reload(p.Setup)
 		how = "while it reloads"
 	case 1:
-		p.terminate()
+		p.Terminate()
 		how = "while it stops"
 	default:
 		return "at work"
@@ -95,13 +97,9 @@ func (c *crashes) live(p *process) (how string) {
 
 // killEarly kills a process that has hardly begun.
 func (c *crashes) killEarly() {
-	path, err := binary()
-	if err != nil {
-		c.t.Fatal(err)
-	}
-	p := launch(c.t, path, c.setup())
+	p := caddytest.Launch(c.t, c.setup())
 	<-time.After(time.Duration(c.rng.Int64N(int64(400 * time.Millisecond))))
-	p.kill()
+	p.Kill()
 }
 
 // nothingElse checks that nothing was set aside.

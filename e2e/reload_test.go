@@ -3,6 +3,8 @@ package e2e
 import (
 	"testing"
 	"time"
+
+	"github.com/caddy-proxypool/proxypool/internal/caddytest"
 )
 
 // TestReload reloads under load, with the same prices and with others. Nothing is
@@ -21,20 +23,20 @@ func TestReload(t *testing.T) {
 			price = 2 + float64(n%7) // up and down
 		}
 		before := p.usage()
-		l := put(t, p.url, 16, 5*time.Millisecond)
-		l.patient.Store(true)
-		eventually(t, "some are answered", 10*time.Second, func() bool { return l.answered.Load() > 100 })
+		l := caddytest.Put(t, p.URL, 16, 5*time.Millisecond)
+		l.Patient.Store(true)
+		caddytest.Eventually(t, "some are answered", 10*time.Second, func() bool { return l.Answered.Load() > 100 })
 		if n%4 == 1 {
-			l.mustSucceed(t) // so that all of it went at the old price
+			l.MustSucceed(t) // so that all of it went at the old price
 		}
 		w.reprice(t, p, before, price)
 		if n%4 != 1 {
-			eventually(t, "more are answered", 10*time.Second, func() bool { return l.answered.Load() > 200 })
-			l.mustSucceed(t)
+			caddytest.Eventually(t, "more are answered", 10*time.Second, func() bool { return l.Answered.Load() > 200 })
+			l.MustSucceed(t)
 		}
 	}
 	last := p.usage()
-	p.stop()
+	p.Stop()
 	w.quiet()
 	after := w.read(start(t, w.setup()))
 	w.exact(after, 0)
@@ -50,7 +52,7 @@ func (w *world) reprice(t *testing.T, p *process, before map[string]used, price 
 	t.Helper()
 	old, seen := w.prices, w.seen()
 	w.prices = []float64{price, price, 10 + price}
-	if err := p.reload(w.setup()); err != nil {
+	if err := p.Reload(w.setup()); err != nil {
 		t.Fatal(err)
 	}
 	bill := p.usage()

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"testing"
 	"time"
+
+	"github.com/caddy-proxypool/proxypool/internal/caddytest"
 )
 
 // TestTwoProcesses: the second process on a file says so, forwards, and takes the
@@ -14,21 +16,21 @@ func TestTwoProcesses(t *testing.T) {
 	first := start(t, w.setup())
 	work(t, first, 100)
 	second := start(t, w.setup())
-	f := fault{says: fmt.Sprintf("another process uses it (pid %d): stop that one", first.cmd.Process.Pid)}
+	f := fault{says: fmt.Sprintf("another process uses it (pid %d): stop that one", first.Cmd.Process.Pid)}
 	f.told(t, second)
-	a, b := put(t, first.url, 4, 5*time.Millisecond), put(t, second.url, 4, 5*time.Millisecond)
-	eventually(t, "both answer", 10*time.Second, func() bool { return a.answered.Load() > 100 && b.answered.Load() > 100 })
+	a, b := caddytest.Put(t, first.URL, 4, 5*time.Millisecond), caddytest.Put(t, second.URL, 4, 5*time.Millisecond)
+	caddytest.Eventually(t, "both answer", 10*time.Second, func() bool { return a.Answered.Load() > 100 && b.Answered.Load() > 100 })
 	if got := first.store(); !got.OK {
 		t.Errorf("the first one's store: %+v", got)
 	}
 	f.told(t, second)
-	a.mustSucceed(t)
-	first.stop()
-	eventually(t, "the second one takes over", recoveredWithin, func() bool { return second.store().OK })
-	b.mustSucceed(t)
-	eventually(t, "no byte moves", 5*time.Second, w.still())
+	a.MustSucceed(t)
+	first.Stop()
+	caddytest.Eventually(t, "the second one takes over", recoveredWithin, func() bool { return second.store().OK })
+	b.MustSucceed(t)
+	caddytest.Eventually(t, "no byte moves", 5*time.Second, w.still())
 	w.exact(w.read(second), 2)
-	second.stop()
+	second.Stop()
 	w.quiet()
 	w.exact(w.read(start(t, w.setup())), 3)
 }
@@ -41,12 +43,12 @@ func TestQuickRestart(t *testing.T) {
 	old := start(t, w.setup())
 	work(t, old, 100)
 	w.origin.SetDelay(1500 * time.Millisecond)
-	l := put(t, old.url, 4, 0)
+	l := caddytest.Put(t, old.URL, 4, 0)
 	n := w.origin.Requests()
-	eventually(t, "requests are on their way", 5*time.Second, func() bool { return w.origin.Requests() >= n+4 })
-	old.terminate()
+	caddytest.Eventually(t, "requests are on their way", 5*time.Second, func() bool { return w.origin.Requests() >= n+4 })
+	old.Terminate()
 	next := start(t, w.setup())
-	if old.ended() {
+	if old.Ended() {
 		t.Error("the old one has ended already")
 	}
 	if next.store().OK {
@@ -54,10 +56,10 @@ func TestQuickRestart(t *testing.T) {
 	}
 	w.origin.SetDelay(0)
 	work(t, next, 100)
-	l.stop() // of the requests after the old one's last ones nobody knew
-	old.waitEnd()
-	eventually(t, "the new one takes over", recoveredWithin, func() bool { return next.store().OK })
-	next.stop()
+	l.Stop() // of the requests after the old one's last ones nobody knew
+	old.WaitEnd()
+	caddytest.Eventually(t, "the new one takes over", recoveredWithin, func() bool { return next.store().OK })
+	next.Stop()
 	w.quiet()
 	w.exact(w.read(start(t, w.setup())), 3)
 }

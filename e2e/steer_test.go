@@ -4,6 +4,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/caddy-proxypool/proxypool/internal/caddytest"
 )
 
 // steered is what was said of the proxies, and when that was known.
@@ -24,17 +26,17 @@ func (c *crashes) steer(p *process) steered {
 	if !rows[one].Active {
 		action = "enable"
 	}
-	if err := p.act(rows[one].Name, action); err != nil {
+	if err := p.Act(rows[one].Name, action); err != nil {
 		c.t.Fatal(err)
 	}
 	for _, row := range rows {
-		if err := p.act(row.Name, "unblock"); err != nil {
+		if err := p.Act(row.Name, "unblock"); err != nil {
 			c.t.Fatal(err)
 		}
 	}
 	c.blockOne.Store(true)
 	var s steered
-	eventually(c.t, "a proxy is blocked", 10*time.Second, func() bool {
+	caddytest.Eventually(c.t, "a proxy is blocked", 10*time.Second, func() bool {
 		s.want = flags(p)
 		return slices.ContainsFunc(s.want, func(f string) bool { return strings.HasSuffix(f, blockedFlag) })
 	})

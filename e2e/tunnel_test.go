@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/caddy-proxypool/proxypool/internal/caddytest"
 	"github.com/caddy-proxypool/proxypool/internal/proxytest"
 )
 
@@ -23,20 +24,20 @@ func TestTunnelReload(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			w := newWorld(t, 2, 2, 12)
-			s := w.setup().forwarding("")
+			s := forwarding(w.setup(), "")
 			p := start(t, s)
-			d := &tunneler{front: p.front}
-			l := putThrough(t, d.transport(clients, keep), w.origin.URL(), clients, 5*time.Millisecond)
+			d := &tunneler{front: p.Front}
+			l := caddytest.PutThrough(t, d.transport(clients, keep), w.origin.URL(), clients, 5*time.Millisecond)
 			for range 5 {
-				before := l.answered.Load()
-				eventually(t, "some are answered", 20*time.Second, func() bool { return l.answered.Load() > before+300 })
-				if err := p.reload(s); err != nil {
+				before := l.Answered.Load()
+				caddytest.Eventually(t, "some are answered", 20*time.Second, func() bool { return l.Answered.Load() > before+300 })
+				if err := p.Reload(s); err != nil {
 					t.Fatal(err)
 				}
 			}
-			before := l.answered.Load()
-			eventually(t, "more are answered", 20*time.Second, func() bool { return l.answered.Load() > before+300 })
-			l.mustSucceed(t)
+			before := l.Answered.Load()
+			caddytest.Eventually(t, "more are answered", 20*time.Second, func() bool { return l.Answered.Load() > before+300 })
+			l.MustSucceed(t)
 			if n := d.opened.Load(); keep && n != clients {
 				t.Errorf("%d clients opened %d tunnels", clients, n)
 			}
@@ -51,7 +52,7 @@ func TestTunnelReload(t *testing.T) {
 func (w *world) tunnelsBooked(p *process, opened int64) {
 	w.t.Helper()
 	var total used
-	eventually(w.t, "every tunnel is in the books", 10*time.Second, func() bool {
+	caddytest.Eventually(w.t, "every tunnel is in the books", 10*time.Second, func() bool {
 		total = used{}
 		for _, u := range p.usage() {
 			total = total.plus(u)
@@ -85,15 +86,15 @@ func TestTunnelKill(t *testing.T) {
 	const clients = 8
 	w := newWorld(t, 2, 2, 12)
 	line := w.watch(t)
-	s := w.setup().forwarding("")
+	s := forwarding(w.setup(), "")
 	p := start(t, s)
-	d := &tunneler{front: p.front}
-	l := putThrough(t, d.transport(clients, true), w.origin.URL(), clients, 5*time.Millisecond)
+	d := &tunneler{front: p.Front}
+	l := caddytest.PutThrough(t, d.transport(clients, true), w.origin.URL(), clients, 5*time.Millisecond)
 	began := time.Now()
-	eventually(t, "tunnels are used for three seconds", 20*time.Second, func() bool { return time.Since(began) > 3*time.Second })
+	caddytest.Eventually(t, "tunnels are used for three seconds", 20*time.Second, func() bool { return time.Since(began) > 3*time.Second })
 	killed := time.Now()
-	p.kill()
-	l.stop()
+	p.Kill()
+	l.Stop()
 	w.quiet()
 
 	next := start(t, w.setup())
@@ -123,24 +124,24 @@ func TestTunnelStop(t *testing.T) {
 			t.Parallel()
 			w := newWorld(t, 2)
 			echo := newEcho(t)
-			s := w.setup().forwarding("")
-			s.global = "servers {\n\tprotocols h1 h2 h2c\n}"
+			s := forwarding(w.setup(), "")
+			s.Global = "servers {\n\tprotocols h1 h2 h2c\n}"
 			p := start(t, s)
-			d := &tunneler{front: p.front}
+			d := &tunneler{front: p.Front}
 			one, err := d.dial(t.Context(), echo)
 			if err != nil {
 				t.Fatal(err)
 			}
 			defer one.Close()
-			tunnels := []io.ReadWriteCloser{one, openStream(t, p.front, echo)}
+			tunnels := []io.ReadWriteCloser{one, openStream(t, p.Front, echo)}
 			for _, tunnel := range tunnels {
 				if err := echoes(tunnel); err != nil {
 					t.Fatal(err)
 				}
 			}
 			asked := time.Now()
-			p.terminate()
-			eventually(t, "no new tunnel is opened", 3*time.Second, func() bool {
+			p.Terminate()
+			caddytest.Eventually(t, "no new tunnel is opened", 3*time.Second, func() bool {
 				conn, _, err := d.dialOnce(t.Context(), echo)
 				if err == nil {
 					_ = conn.Close()
@@ -163,7 +164,7 @@ func TestTunnelStop(t *testing.T) {
 					endsWithin(t, tunnel, most)
 				}
 			}
-			p.waitEnd()
+			p.WaitEnd()
 			if took := time.Since(asked); took < least || took > most {
 				t.Errorf("Caddy ended after %v, want from %v to %v", took, least, most)
 			}
@@ -181,8 +182,8 @@ func TestTunnelLog(t *testing.T) {
 	w := newWorld(t, 2)
 	w.proxies[0].Close()
 	w.proxies[0] = proxytest.NewProxy(t, proxytest.ProxyConfig{Username: "user", Password: proxyPassword})
-	p := start(t, w.setup().forwarding(""))
-	d := &tunneler{front: p.front}
+	p := start(t, forwarding(w.setup(), ""))
+	d := &tunneler{front: p.Front}
 	client := &http.Client{Transport: d.transport(1, false), Timeout: 20 * time.Second}
 	fetch := func() error {
 		resp, err := client.Get(w.origin.URL())
@@ -194,32 +195,32 @@ func TestTunnelLog(t *testing.T) {
 	if err := fetch(); err != nil {
 		t.Fatal(err)
 	}
-	if text := askWrong(t, p.front, wrongPassword); !strings.HasPrefix(text, "HTTP/1.1 407 ") {
+	if text := askWrong(t, p.Front, wrongPassword); !strings.HasPrefix(text, "HTTP/1.1 407 ") {
 		t.Errorf("a wrong password is answered with %s", text)
 	}
 	w.proxies[0].MustSetMode(t, proxytest.Refuse)
 	if err := fetch(); err == nil || !strings.Contains(err.Error(), "502") && !strings.Contains(err.Error(), "503") {
 		t.Errorf("without a proxy: %v", err)
 	}
-	eventually(t, "a line for the tunnel's end", 5*time.Second, func() bool { return len(p.saidOf("info", `"tunnel ended"`)) == 1 })
+	caddytest.Eventually(t, "a line for the tunnel's end", 5*time.Second, func() bool { return len(p.SaidOf("info", `"tunnel ended"`)) == 1 })
 	var end struct {
 		Pool, Proxy, Target, Client, User, Trail string
 	}
-	if err := json.Unmarshal([]byte(p.saidOf("info", `"tunnel ended"`)[0]), &end); err != nil {
+	if err := json.Unmarshal([]byte(p.SaidOf("info", `"tunnel ended"`)[0]), &end); err != nil {
 		t.Fatal(err)
 	}
 	if end.Pool != "main" || end.Proxy != "P1" || end.Target != w.origin.Addr() || end.Client != "127.0.0.1" || end.User != appName || end.Trail != "P1:ok" {
 		t.Errorf("the line for the tunnel's end has %+v", end)
 	}
 	for status, user := range map[string]string{`"status":200`: appName, `"status":407`: ""} {
-		lines := p.saidOf("info", status)
+		lines := p.SaidOf("info", status)
 		if len(lines) != 1 || !strings.Contains(lines[0], `"method":"CONNECT"`) || !strings.Contains(lines[0], `"user_id":"`+user+`"`) {
 			t.Errorf("the access log has with %s: %q", status, lines)
 		}
 	}
-	p.stop()
+	p.Stop()
 	secrets := []string{appPassword, proxyPassword, wrongPassword, login(appPassword)[6:], login(wrongPassword)[6:]}
-	noSecrets(t, p.said(), "the log", secrets)
+	noSecrets(t, p.Said(), "the log", secrets)
 	files, err := filepath.Glob(filepath.Join(filepath.Dir(w.file), "*"))
 	if err != nil || len(files) == 0 {
 		t.Fatalf("files %q, %v", files, err)

@@ -23,8 +23,8 @@ import (
 const appName, appPassword = "app", "p@ss:w/rd-of-the-app"
 
 // forwarding is the setup with a forward front beside its site.
-func (s setup) forwarding(options string) setup {
-	s.forward = fmt.Sprintf("\tlog\n\tproxy_pool_forward {\n\t\tallow *\n\t\tbasic_auth %s %s\n%s\n\t}", appName, appPassword, options)
+func forwarding(s setup, options string) setup {
+	s.Forward = fmt.Sprintf("\tlog\n\tproxy_pool_forward {\n\t\tallow *\n\t\tbasic_auth %s %s\n%s\n\t}", appName, appPassword, options)
 	return s
 }
 

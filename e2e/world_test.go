@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/caddy-proxypool/proxypool/internal/caddytest"
 	"github.com/caddy-proxypool/proxypool/internal/proxytest"
 )
 
@@ -77,7 +78,7 @@ pool main {
 		fmt.Fprintf(&b, "\tproxy P%d %s {\n\t\tpriority 1\n\t\tcost_per_gb %g\n\t}\n", i+1, p.URL(), w.prices[i])
 	}
 	b.WriteString("}\n")
-	return setup{pools: b.String(), site: "proxy_pool " + w.origin.URL()}
+	return setup{Pools: b.String(), Site: "proxy_pool " + w.origin.URL()}
 }
 
 // id is what the API calls a proxy.
@@ -98,7 +99,7 @@ func (w *world) seen() map[string]used {
 func (w *world) quiet() {
 	w.t.Helper()
 	for i, p := range w.proxies {
-		eventually(w.t, fmt.Sprintf("connections of proxy %d are gone", i+1), 10*time.Second, func() bool { return p.Standing() == 0 })
+		caddytest.Eventually(w.t, fmt.Sprintf("connections of proxy %d are gone", i+1), 10*time.Second, func() bool { return p.Standing() == 0 })
 	}
 }
 

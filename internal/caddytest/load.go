@@ -1,4 +1,4 @@
-package e2e
+package caddytest
 
 import (
 	"errors"
@@ -13,8 +13,8 @@ import (
 	"time"
 )
 
-// load is clients that ask without end.
-type load struct {
+// Load is clients that ask without end.
+type Load struct {
 	url      string
 	pause    time.Duration // of each client, between requests
 	client   *http.Client
@@ -24,34 +24,34 @@ type load struct {
 	// When Caddy reloads, it closes connections of clients: those on which it has
 	// not seen the next request yet, and those that it has not accepted yet. Patient
 	// clients ask again.
-	patient atomic.Bool
+	Patient atomic.Bool
 
-	answered atomic.Int64
-	failed   atomic.Int64
+	Answered atomic.Int64
+	Failed   atomic.Int64
 	mu       sync.Mutex
 	failures []string // the first few
 }
 
-// put puts load on a site of Caddy. The clients end before the test does.
-func put(t *testing.T, url string, clients int, pause time.Duration) *load {
-	return putThrough(t, &http.Transport{MaxIdleConnsPerHost: clients}, url, clients, pause)
+// Put puts load on a site of Caddy. The clients end before the test does.
+func Put(t testing.TB, url string, clients int, pause time.Duration) *Load {
+	return PutThrough(t, &http.Transport{MaxIdleConnsPerHost: clients}, url, clients, pause)
 }
 
-// putThrough puts load on a site that is reached in a way of its own.
-func putThrough(t *testing.T, way http.RoundTripper, url string, clients int, pause time.Duration) *load {
-	l := &load{
+// PutThrough puts load on a site that is reached in a way of its own.
+func PutThrough(t testing.TB, way http.RoundTripper, url string, clients int, pause time.Duration) *Load {
+	l := &Load{
 		url: url, pause: pause, stopping: make(chan struct{}),
 		client: &http.Client{Timeout: 20 * time.Second, Transport: way},
 	}
 	for i := range clients {
 		l.running.Go(func() { l.ask(i) })
 	}
-	t.Cleanup(l.stop)
+	t.Cleanup(l.Stop)
 	return l
 }
 
 // ask asks until the load is stopped. What was asked for is waited for.
-func (l *load) ask(client int) {
+func (l *Load) ask(client int) {
 	for n := client; ; n++ {
 		select {
 		case <-l.stopping:
@@ -59,26 +59,26 @@ func (l *load) ask(client int) {
 		default:
 		}
 		err := l.one(n)
-		for again := 0; again < 5 && l.patient.Load() && unanswered(err); again++ {
+		for again := 0; again < 5 && l.Patient.Load() && Unanswered(err); again++ {
 			err = l.one(n)
 		}
 		if err != nil {
 			l.fail(err)
 			l.wait(10 * time.Millisecond)
 		} else {
-			l.answered.Add(1)
+			l.Answered.Add(1)
 		}
 		l.wait(l.pause)
 	}
 }
 
-// unanswered reports whether nothing of an answer came.
-func unanswered(err error) bool {
+// Unanswered reports whether nothing of an answer came.
+func Unanswered(err error) bool {
 	_, ok := errors.AsType[*url.Error](err)
 	return ok
 }
 
-func (l *load) wait(d time.Duration) {
+func (l *Load) wait(d time.Duration) {
 	if d == 0 {
 		return
 	}
@@ -89,7 +89,7 @@ func (l *load) wait(d time.Duration) {
 }
 
 // one is a request; each fifth has a body.
-func (l *load) one(n int) error {
+func (l *Load) one(n int) error {
 	method, path, body := http.MethodGet, fmt.Sprintf("/path/of/forty/characters/or/so/%08d", n), ""
 	if n%5 == 0 {
 		method, path, body = http.MethodPost, "/echo", strings.Repeat("x", 2000)
@@ -115,8 +115,8 @@ func (l *load) one(n int) error {
 	return nil
 }
 
-func (l *load) fail(err error) {
-	l.failed.Add(1)
+func (l *Load) fail(err error) {
+	l.Failed.Add(1)
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if len(l.failures) < 5 {
@@ -124,8 +124,8 @@ func (l *load) fail(err error) {
 	}
 }
 
-// stop waits until all clients have their last answers.
-func (l *load) stop() {
+// Stop waits until all clients have their last answers.
+func (l *Load) Stop() {
 	l.mu.Lock()
 	select {
 	case <-l.stopping:
@@ -137,14 +137,14 @@ func (l *load) stop() {
 	l.client.CloseIdleConnections()
 }
 
-// mustSucceed stops the load, of which no request may have failed.
-func (l *load) mustSucceed(t *testing.T) {
+// MustSucceed stops the load, of which no request may have failed.
+func (l *Load) MustSucceed(t testing.TB) {
 	t.Helper()
-	l.stop()
-	if n := l.failed.Load(); n > 0 {
-		t.Errorf("%d of %d requests failed, such as %q", n, n+l.answered.Load(), l.failures)
+	l.Stop()
+	if n := l.Failed.Load(); n > 0 {
+		t.Errorf("%d of %d requests failed, such as %q", n, n+l.Answered.Load(), l.failures)
 	}
-	if l.answered.Load() == 0 {
+	if l.Answered.Load() == 0 {
 		t.Error("no request was answered")
 	}
 }
