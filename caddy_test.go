@@ -17,6 +17,7 @@ import (
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/caddyconfig"
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
+	"github.com/caddyserver/caddy/v2/caddyconfig/httpcaddyfile"
 	_ "github.com/caddyserver/caddy/v2/modules/standard"
 
 	"github.com/caddy-proxypool/proxypool/internal/proxytest"
@@ -34,6 +35,9 @@ func TestMain(m *testing.M) {
 	}
 	caddy.RegisterModule(logCapture{})
 	caddy.RegisterModule(eventEar{})
+	caddy.RegisterModule(&bareHandler{})
+	httpcaddyfile.RegisterHandlerDirective("proxypool_test_bare", parseBare)
+	httpcaddyfile.RegisterDirectiveOrder("proxypool_test_bare", httpcaddyfile.Before, "reverse_proxy")
 	code := m.Run()
 	_ = os.RemoveAll(home)
 	os.Exit(code)
