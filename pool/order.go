@@ -21,6 +21,43 @@ const (
 type rank struct {
 	proxies []*Proxy
 	turn    atomic.Uint32 // round_robin: where to begin, set by [rank.took]
+
+	quickest atomic.Pointer[sorting] // least_latency
+	busy     atomic.Bool             // somebody makes the next one
+}
+
+// sorting is the proxies of a rank by latency, at some time.
+type sorting struct {
+	at      int64
+	proxies []*Proxy
+}
+
+// sortEvery bounds how old a sorting may be. Latencies are moving averages of
+// checks, which change slowly, and there may be thousands of them.
+const sortEvery = 100 * time.Millisecond
+
+// byLatency are the proxies, the quickest first, and those first of which nothing
+// is known.
+func (r *rank) byLatency(now int64) []*Proxy {
+	last := r.quickest.Load()
+	if last != nil && now >= last.at && now-last.at < int64(sortEvery) {
+		return last.proxies
+	}
+	if !r.busy.CompareAndSwap(false, true) {
+		if last != nil {
+			return last.proxies
+		}
+		return r.proxies // the first sorting is being made
+	}
+	defer r.busy.Store(false)
+	// Each latency is looked at once, for it may change meanwhile.
+	latency := make(map[*Proxy]time.Duration, len(r.proxies))
+	for _, p := range r.proxies {
+		latency[p] = p.latency()
+	}
+	sorted := slices.SortedStableFunc(slices.Values(r.proxies), func(a, b *Proxy) int { return cmp.Compare(latency[a], latency[b]) })
+	r.quickest.Store(&sorting{now, sorted})
+	return sorted
 }
 
 // rankProxies sorts proxies into their places: by priority, then cost, then
@@ -126,19 +163,24 @@ func (pl *Pool) chooseUnproved(t *Target, tried *places, now int64) *Proxy {
 func (pl *Pool) best(t *Target, tried *places, now int64, level tier) *Proxy {
 	for _, r := range pl.ranks {
 		var best *Proxy
-		start := 0
-		if pl.Order == OrderRoundRobin && len(r.proxies) > 1 {
-			start = int(r.turn.Load()) % len(r.proxies)
+		proxies, start := r.proxies, 0
+		if len(proxies) > 1 {
+			switch pl.Order {
+			case OrderRoundRobin:
+				start = int(r.turn.Load()) % len(proxies)
+			case OrderLeastLatency:
+				proxies = r.byLatency(now)
+			}
 		}
-		for i := range r.proxies {
-			p := r.proxies[(start+i)%len(r.proxies)]
+		for i := range proxies {
+			p := proxies[(start+i)%len(proxies)]
 			if tried.has(p.place) || pl.tierFor(p, t, now) > level {
 				continue
 			}
-			if best == nil || pl.before(p, best) {
+			if best == nil || p.State.failures.Load() < best.State.failures.Load() {
 				best = p
 			}
-			if pl.Order != OrderLeastLatency && best.State.failures.Load() == 0 {
+			if best.State.failures.Load() == 0 {
 				break
 			}
 		}
@@ -147,15 +189,6 @@ func (pl *Pool) best(t *Target, tried *places, now int64, level tier) *Proxy {
 		}
 	}
 	return nil
-}
-
-// before reports whether p is better than q, which is of the same rank and
-// comes earlier in it.
-func (pl *Pool) before(p, q *Proxy) bool {
-	if a, b := p.State.failures.Load(), q.State.failures.Load(); a != b {
-		return a < b
-	}
-	return pl.Order == OrderLeastLatency && p.latency() < q.latency()
 }
 
 // latency is what least_latency compares: the response time of checks, or the

@@ -231,8 +231,16 @@ func TestChoosingAllocatesNothing(t *testing.T) {
 // TestChoosingTakesTheSameTime compares 5 and 10,000 proxies of which the first
 // is usable, with room for a noisy machine.
 func TestChoosingTakesTheSameTime(t *testing.T) {
+	for _, order := range []Order{OrderFirst, OrderRoundRobin, OrderLeastLatency} {
+		t.Run(string(order), func(t *testing.T) { choosingTakesTheSameTime(t, order) })
+	}
+}
+
+func choosingTakesTheSameTime(t *testing.T, order Order) {
+	t.Helper()
 	took := func(n int) time.Duration {
 		pl := manyProxies(n)
+		pl.Order = order
 		target := pl.State().Target(TargetKey{Scheme: "https", Addr: api}, nil)
 		var runs []time.Duration
 		for range 15 {
@@ -252,18 +260,49 @@ func TestChoosingTakesTheSameTime(t *testing.T) {
 }
 
 func BenchmarkChoose(b *testing.B) {
-	for _, n := range []int{5, 10_000} {
-		b.Run(fmt.Sprint(n), func(b *testing.B) {
-			pl := manyProxies(n)
-			target := pl.State().Target(TargetKey{Scheme: "https", Addr: api}, nil)
-			now := time.Now().UnixNano()
-			b.ReportAllocs()
-			for b.Loop() {
-				var tried places
-				if pl.choose(target, &tried, now) == nil {
-					b.Fatal("none")
-				}
-			}
-		})
+	for _, order := range []Order{OrderFirst, OrderLeastLatency} {
+		for _, n := range []int{5, 10_000} {
+			b.Run(fmt.Sprint(order, "/", n), func(b *testing.B) { benchmarkChoose(b, order, n) })
+		}
+	}
+}
+
+func benchmarkChoose(b *testing.B, order Order, n int) {
+	pl := manyProxies(n)
+	pl.Order = order
+	target := pl.State().Target(TargetKey{Scheme: "https", Addr: api}, nil)
+	b.ReportAllocs()
+	for b.Loop() {
+		var tried places
+		if pl.choose(target, &tried, time.Now().UnixNano()) == nil {
+			b.Fatal("none")
+		}
+	}
+}
+
+// TestSortingIsNotOld: with least_latency it counts soon which proxy became the
+// quickest.
+func TestSortingIsNotOld(t *testing.T) {
+	pl := manyProxies(2)
+	pl.Order = OrderLeastLatency
+	a, b := pl.Proxies()[0], pl.Proxies()[1]
+	a.Priority, b.Priority = 10, 10
+	pl.ranks = rankProxies([]*Proxy{a, b})
+	chosen := func(now int64) *Proxy {
+		var tried places
+		return pl.choose(nil, &tried, now)
+	}
+	a.State.responseTime.Store(int64(time.Second))
+	b.State.responseTime.Store(int64(2 * time.Second))
+	now := time.Now().UnixNano()
+	if got := chosen(now); got != a {
+		t.Errorf("%s was chosen first, not the quicker one", got.Name)
+	}
+	b.State.responseTime.Store(int64(time.Millisecond))
+	if got := chosen(now + int64(sortEvery)); got != b {
+		t.Errorf("%s was chosen %v after the other one became quicker", got.Name, sortEvery)
+	}
+	if got := chosen(now - int64(time.Hour)); got != b {
+		t.Errorf("%s was chosen when the clock had been put back", got.Name)
 	}
 }
