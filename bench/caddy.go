@@ -32,6 +32,7 @@ type site struct {
 	pool    string // of the global option proxy_pool, which is left out where it is empty
 	options string // what else is in it; "storage memory" where empty
 	body    string // the directives of the site
+	more    string // further sites
 }
 
 // caddyfile puts the site behind addresses of its own. Access logs are off, as
@@ -43,7 +44,7 @@ func (s site) caddyfile(front, admin string) string {
 		fmt.Fprintf(&b, "\tproxy_pool {\n%s%s\t}\n", indent(cmp.Or(s.options, "storage memory"), 2), indent(s.pool, 2))
 	}
 	host, port, _ := net.SplitHostPort(front)
-	fmt.Fprintf(&b, "}\n\n:%s {\n\tbind %s\n%s}\n", port, host, indent(s.body, 1))
+	fmt.Fprintf(&b, "}\n\n:%s {\n\tbind %s\n%s}\n%s", port, host, indent(s.body, 1), s.more)
 	return b.String()
 }
 
@@ -194,6 +195,7 @@ type proxyRow struct {
 	Status     string   `json:"status"`
 	Usable     bool     `json:"usable"`
 	FailingFor []string `json:"failing_for"`
+	LastCheck  *string  `json:"last_check"`
 }
 
 // outOfUse tells whether no request starts with this proxy any more.

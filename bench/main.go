@@ -27,6 +27,7 @@ type rig struct {
 	dir       string // certificates, and a directory for each Caddy
 	short     bool
 	plain     bool
+	points    string // file for what is plotted
 	modes     []string
 	pin       bool
 	caddyCPUs cpuSet // 0: any
@@ -39,6 +40,8 @@ var parts = []struct {
 }{
 	{"throughput", (*rig).throughput},
 	{"failover", (*rig).failover},
+	{"rivals", (*rig).rivals},
+	{"scale", (*rig).scale},
 	{"return", (*rig).comeBack},
 	{"reload", (*rig).reload},
 	{"books", (*rig).books},
@@ -66,6 +69,7 @@ func run() error {
 	flag.BoolVar(&r.pin, "pin", true, "throughput, books, tunnels: give Caddy one half of the processors and all else the other")
 	serve := flag.String("serve", "", "for the program itself: serve with the certificates in this directory")
 	upstream := flag.String("relay", "", "for the program itself: relay CONNECT to this proxy")
+	flag.StringVar(&r.points, "points", "", "rivals, scale: append what is plotted to this file, a line of JSON for each point")
 	flag.StringVar(&r.caddy, "caddy", ".build/caddy", "Caddy with this module")
 	flag.BoolVar(&r.short, "short", false, "fewer and shorter rounds: a look, not a measurement")
 	flag.BoolVar(&r.plain, "plain", false, "Caddy without the module in place of the module: shows what the rig sees where nothing fails over")

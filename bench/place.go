@@ -41,7 +41,7 @@ func (r *rig) moveTo(ctx context.Context, part string, all cpuSet) error {
 	}
 	caddys, others := divide(all)
 	fmt.Printf("%d of the processors for Caddy, %d for all else.\n\n", bits.OnesCount64(uint64(caddys)), bits.OnesCount64(uint64(others)))
-	cmd := exec.CommandContext(ctx, self, "-only", part, "-caddy", r.caddy, fmt.Sprintf("-short=%t", r.short), fmt.Sprintf("-plain=%t", r.plain))
+	cmd := exec.CommandContext(ctx, self, "-only", part, "-caddy", r.caddy, fmt.Sprintf("-short=%t", r.short), fmt.Sprintf("-plain=%t", r.plain), "-points", r.points)
 	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
 	cmd.Env = append(os.Environ(), fmt.Sprintf("%s=%x", cpusVariable, uint64(all)))
 	cmd.Stdout, cmd.Stderr = os.Stdout, os.Stderr

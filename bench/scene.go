@@ -31,6 +31,20 @@ func (r *rig) newSceneWith(ctx context.Context, delay time.Duration, options str
 
 // setScene has Caddy with the site that is made for the origin and the proxies.
 func (r *rig) setScene(ctx context.Context, delay time.Duration, siteFor func(origin string, proxies []string) site) (*scene, error) {
+	s, err := r.setStage(delay)
+	if err != nil {
+		return nil, err
+	}
+	s.site = siteFor(s.origin.addr(), s.addrs())
+	if s.caddy, err = r.startCaddy(ctx, r.caddy, s.site); err != nil {
+		s.stop()
+		return nil, err
+	}
+	return s, nil
+}
+
+// setStage is a scene without Caddy.
+func (r *rig) setStage(delay time.Duration) (*scene, error) {
 	config, err := serverTLS(r.dir, "http/1.1")
 	if err != nil {
 		return nil, err
@@ -39,7 +53,6 @@ func (r *rig) setScene(ctx context.Context, delay time.Duration, siteFor func(or
 	if s.origin, err = startOrigin(config, delay); err != nil {
 		return nil, err
 	}
-	var addrs []string
 	for range 5 {
 		p, err := startProxy()
 		if err != nil {
@@ -47,7 +60,6 @@ func (r *rig) setScene(ctx context.Context, delay time.Duration, siteFor func(or
 			return nil, err
 		}
 		s.proxies = append(s.proxies, p)
-		addrs = append(addrs, p.addr)
 	}
 	s.origin.setCarrier(func(remote string) *tunnel {
 		for _, p := range s.proxies {
@@ -57,12 +69,15 @@ func (r *rig) setScene(ctx context.Context, delay time.Duration, siteFor func(or
 		}
 		return nil
 	})
-	s.site = siteFor(s.origin.addr(), addrs)
-	if s.caddy, err = r.startCaddy(ctx, r.caddy, s.site); err != nil {
-		s.stop()
-		return nil, err
-	}
 	return s, nil
+}
+
+// addrs are those of the proxies.
+func (s *scene) addrs() (addrs []string) {
+	for _, p := range s.proxies {
+		addrs = append(addrs, p.addr)
+	}
+	return addrs
 }
 
 func (s *scene) stop() {

@@ -105,46 +105,14 @@ func (r *rig) measureThroughput(ctx context.Context) error {
 		return err
 	}
 	defer p.stop()
-	var started []*variant
-	for _, v := range r.variants(p) {
-		if v.caddy, err = r.startCaddy(ctx, r.caddy, v.site); err != nil {
-			fmt.Printf("%s is left out: %v\n\n", v.name, err)
-			continue
-		}
-		defer v.caddy.stop()
-		v.runs = make(map[string][]measurement)
-		started = append(started, v)
-	}
+	started := r.startAll(ctx, r.variants(p))
+	defer stopAll(started)
 	if len(started) == 0 || started[0].name != tuned {
 		return fmt.Errorf("there is nothing to compare with")
 	}
-	if err := wait(ctx, 2*time.Second); err != nil {
+	rounds, t, err := r.interleave(ctx, p, started, workloads)
+	if err != nil {
 		return err
-	}
-	for _, v := range started {
-		if v.idle, _, err = residentBytes(v.caddy.pid()); err != nil {
-			return err
-		}
-	}
-	rounds := 7
-	t := meter{warmUp: 500 * time.Millisecond, window: 800 * time.Millisecond, ours: []int{os.Getpid(), p.pid()}}
-	if r.short {
-		rounds, t.warmUp, t.window = 3, 300*time.Millisecond, 600*time.Millisecond
-	}
-	t.repeats = rounds * len(workloads) * len(started) / 4
-	for round := range rounds {
-		progress("throughput: round %d of %d", round+1, rounds)
-		for _, w := range workloads {
-			for i := range started {
-				// Each round begins with another one.
-				v := started[(i+round)%len(started)]
-				m, err := t.measure(ctx, v.caddy.pid(), w.on(v.caddy))
-				if err != nil {
-					return fmt.Errorf("%s, %s: %w", v.name, w.name, err)
-				}
-				v.runs[w.name] = append(v.runs[w.name], m)
-			}
-		}
 	}
 	fmt.Printf("Reverse front, through one CONNECT proxy to a TLS origin that answers 300 bytes of JSON. Medians of %d interleaved rounds; CPU is that of the Caddy process, for a request; ratios are medians of those to %q in the same round. Other programs took %.0f %% of the machine.\n\n",
 		rounds, tuned, 100*median(t.foreign))
@@ -161,6 +129,60 @@ func (r *rig) measureThroughput(ctx context.Context) error {
 	}
 	memory.write(os.Stdout)
 	return nil
+}
+
+// startAll starts what can be started, and says what cannot.
+func (r *rig) startAll(ctx context.Context, all []*variant) (started []*variant) {
+	for _, v := range all {
+		var err error
+		if v.caddy, err = r.startCaddy(ctx, r.caddy, v.site); err != nil {
+			fmt.Printf("%s is left out: %v\n\n", v.name, err)
+			continue
+		}
+		v.runs = make(map[string][]measurement)
+		started = append(started, v)
+	}
+	return started
+}
+
+func stopAll(started []*variant) {
+	for _, v := range started {
+		v.caddy.stop()
+	}
+}
+
+// interleave lets all do all of the work, a round after the other, so that what
+// disturbs the machine disturbs all of them.
+func (r *rig) interleave(ctx context.Context, p *peers, started []*variant, works []workload) (rounds int, t meter, err error) {
+	if err := wait(ctx, 2*time.Second); err != nil {
+		return 0, t, err
+	}
+	for _, v := range started {
+		if v.idle, _, err = residentBytes(v.caddy.pid()); err != nil {
+			return 0, t, err
+		}
+	}
+	rounds = 7
+	t = meter{warmUp: 500 * time.Millisecond, window: 800 * time.Millisecond, ours: []int{os.Getpid(), p.pid()}}
+	if r.short {
+		rounds, t.warmUp, t.window = 3, 300*time.Millisecond, 600*time.Millisecond
+	}
+	t.repeats = rounds * len(works) * len(started) / 4
+	for round := range rounds {
+		progress("round %d of %d", round+1, rounds)
+		for _, w := range works {
+			for i := range started {
+				// Each round begins with another one.
+				v := started[(i+round)%len(started)]
+				m, err := t.measure(ctx, v.caddy.pid(), w.on(v.caddy))
+				if err != nil {
+					return 0, t, fmt.Errorf("%s, %s: %w", v.name, w.name, err)
+				}
+				v.runs[w.name] = append(v.runs[w.name], m)
+			}
+		}
+	}
+	return rounds, t, nil
 }
 
 // medianOf is the median of a figure over a variant's rounds.
@@ -208,12 +230,8 @@ func printThroughput(w workload, started []*variant) {
 				ratios[0] += "; " + against(fmt.Sprintf("%.2f of HTTP/1.1", to), to >= 1, "≥ 1")
 			}
 		}
-		failed := 0
-		for _, run := range runs {
-			failed += run.failed
-		}
 		t.add(v.name, fmt.Sprintf("%.0f", medianOf(runs, perSecond)), ratios[0], ms(time.Duration(medianOf(runs, p50))),
-			ms(time.Duration(medianOf(runs, p99))), ratios[1], fmt.Sprintf("%.0f", medianOf(runs, cpu)/1e3), ratios[2], failed)
+			ms(time.Duration(medianOf(runs, p99))), ratios[1], fmt.Sprintf("%.0f", medianOf(runs, cpu)/1e3), ratios[2], failedOf(runs))
 	}
 	t.write(os.Stdout)
 }

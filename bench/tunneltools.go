@@ -90,7 +90,8 @@ func (r *rig) startTool(ctx context.Context, t tool, binary, upstream string) (*
 	if err != nil {
 		return nil, err
 	}
-	config := filepath.Join(r.dir, t.name+".conf")
+	_, port, _ := net.SplitHostPort(addrs[0])
+	config := filepath.Join(r.dir, t.name+"-"+port+".conf") // there may be several
 	if err := os.WriteFile(config, []byte(t.configFor(addrs[0], upstream)), 0o600); err != nil {
 		return nil, err
 	}

@@ -1,0 +1,121 @@
+// Command plot draws what bench -points wrote, as one SVG file for each chart:
+//
+//	go -C bench/plot run . -in points.json -out ../../docs/plots
+package main
+
+import (
+	"bufio"
+	"encoding/json"
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+
+	"gonum.org/v1/plot"
+	"gonum.org/v1/plot/plotter"
+	"gonum.org/v1/plot/plotutil"
+	"gonum.org/v1/plot/vg"
+)
+
+// point is a line of the input.
+type point struct {
+	Chart, Series string
+	X, Y          float64
+}
+
+// charts are those that are known, with what their axes mean.
+var charts = map[string]struct{ title, x, y string }{
+	"cost-by-proxies": {"CPU of a request, 64 clients", "proxies in the pool", "µs"},
+	"cost-by-clients": {"CPU of a request, five proxies", "clients", "µs"},
+	"rate-by-clients": {"Requests per second, five proxies", "clients", "requests/s"},
+}
+
+func main() {
+	in := flag.String("in", "points.json", "what bench -points wrote")
+	out := flag.String("out", ".", "directory for the files")
+	flag.Parse()
+	if err := run(*in, *out); err != nil {
+		fmt.Fprintln(os.Stderr, "plot:", err)
+		os.Exit(1)
+	}
+}
+
+func run(in, out string) error {
+	points, err := read(in)
+	if err != nil {
+		return err
+	}
+	if err := os.MkdirAll(out, 0o755); err != nil {
+		return err
+	}
+	for chart, words := range charts {
+		var ofIt []point
+		for _, p := range points {
+			if p.Chart == chart {
+				ofIt = append(ofIt, p)
+			}
+		}
+		if ofIt == nil {
+			continue
+		}
+		p := plot.New()
+		p.Title.Text, p.X.Label.Text, p.Y.Label.Text = words.title, words.x, words.y
+		if err := draw(p, ofIt); err != nil {
+			return fmt.Errorf("%s: %w", chart, err)
+		}
+		if err := p.Save(16*vg.Centimeter, 9*vg.Centimeter, filepath.Join(out, chart+".svg")); err != nil {
+			return fmt.Errorf("%s: %w", chart, err)
+		}
+	}
+	return nil
+}
+
+func read(name string) (points []point, err error) {
+	file, err := os.Open(name)
+	if err != nil {
+		return nil, err
+	}
+	defer file.Close()
+	lines := bufio.NewScanner(file)
+	for n := 1; lines.Scan(); n++ {
+		var p point
+		if err := json.Unmarshal(lines.Bytes(), &p); err != nil {
+			return nil, fmt.Errorf("%s, line %d: %w", name, n, err)
+		}
+		if _, known := charts[p.Chart]; !known {
+			return nil, fmt.Errorf("%s, line %d: no chart is called %q", name, n, p.Chart)
+		}
+		points = append(points, p)
+	}
+	return points, lines.Err()
+}
+
+// draw adds a line for each series. What multiplies is shown on a logarithmic
+// axis, with a tick for each value.
+func draw(p *plot.Plot, points []point) error {
+	p.X.Scale = plot.LogScale{}
+	p.Y.Min = 0
+	p.Legend.Top = true
+	p.Add(plotter.NewGrid())
+	var ticks plot.ConstantTicks
+	var series []any
+	byName := map[string]plotter.XYs{}
+	for _, pt := range points {
+		if _, known := byName[pt.Series]; !known {
+			series = append(series, pt.Series)
+		}
+		byName[pt.Series] = append(byName[pt.Series], plotter.XY{X: pt.X, Y: pt.Y})
+		tick := plot.Tick{Value: pt.X, Label: fmt.Sprint(pt.X)}
+		if !slices.Contains(ticks, tick) {
+			ticks = append(ticks, tick)
+		}
+		p.Y.Max = max(p.Y.Max, 1.25*pt.Y)
+	}
+	p.X.Tick.Marker = ticks
+	var lines []any
+	for _, name := range series {
+		lines = append(lines, name, byName[name.(string)])
+	}
+	return plotutil.AddLinePoints(p, lines...)
+}
