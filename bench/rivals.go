@@ -14,7 +14,7 @@ import (
 type rival struct {
 	name    string
 	connect bool // its clients send CONNECT, and keep their tunnels as long as these stand
-	start   func(r *rig, ctx context.Context, s *scene) (addr string, stop func(), err error)
+	start   func(ctx context.Context, r *rig, s *scene) (addr string, stop func(), err error)
 }
 
 // rivalRun is a way in which the first proxy breaks under rivals, what they
@@ -94,7 +94,7 @@ func (r *rig) breakOnce(ctx context.Context, one rival, b rivalRun) (cell string
 		return "", err
 	}
 	defer s.stop()
-	addr, stop, err := one.start(r, ctx, s)
+	addr, stop, err := one.start(ctx, r, s)
 	if err != nil {
 		return "", err
 	}

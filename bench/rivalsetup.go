@@ -24,8 +24,8 @@ var rivals = []rival{
 	{"haproxy", true, asTool(haproxyServers)},
 }
 
-func asCaddy(siteFor func(*rig, *scene) site) func(*rig, context.Context, *scene) (string, func(), error) {
-	return func(r *rig, ctx context.Context, s *scene) (string, func(), error) {
+func asCaddy(siteFor func(*rig, *scene) site) func(context.Context, *rig, *scene) (string, func(), error) {
+	return func(ctx context.Context, r *rig, s *scene) (string, func(), error) {
 		c, err := r.startCaddy(ctx, r.caddy, siteFor(r, s))
 		if err != nil {
 			return "", nil, err
@@ -45,12 +45,12 @@ func errorChain(r *rig, s *scene) site {
 	return site{body: r.through(s, 0) + "handle_errors {\n" + indent(r.through(s, 1), 1) + "}\n"}
 }
 
-func startLoopbackSites(r *rig, ctx context.Context, s *scene) (addr string, stop func(), err error) {
+func startLoopbackSites(ctx context.Context, r *rig, s *scene) (addr string, stop func(), err error) {
 	addrs, err := freeAddrs(len(s.proxies))
 	if err != nil {
 		return "", nil, err
 	}
-	return asCaddy(func(r *rig, s *scene) site { return loopbackSites(r, s, addrs) })(r, ctx, s)
+	return asCaddy(func(r *rig, s *scene) site { return loopbackSites(r, s, addrs) })(ctx, r, s)
 }
 
 // loopbackSites has a site for each proxy, which drops the connection when its
@@ -79,8 +79,8 @@ func loopbackSites(r *rig, s *scene, addrs []string) site {
 
 // asTool starts a program that takes CONNECT; peers writes the lines of its
 // configuration that name the proxies.
-func asTool(of func(proxies []string) tool) func(*rig, context.Context, *scene) (string, func(), error) {
-	return func(r *rig, ctx context.Context, s *scene) (string, func(), error) {
+func asTool(of func(proxies []string) tool) func(context.Context, *rig, *scene) (string, func(), error) {
+	return func(ctx context.Context, r *rig, s *scene) (string, func(), error) {
 		t := of(s.addrs())
 		f, err := r.startTool(ctx, t, t.name, "")
 		if err != nil {

@@ -13,7 +13,7 @@ import (
 // What the scale part multiplies.
 var (
 	poolSizes = []int{5, 100, 1000, 10_000}
-	crowds = []int{16, 64, 256, 1024}
+	crowds    = []int{16, 64, 256, 1024}
 )
 
 // scaleClients is how many clients there are while proxies become more.

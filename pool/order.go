@@ -69,11 +69,13 @@ func rankProxies(proxies []*Proxy) []*rank {
 	}
 	slices.SortStableFunc(proxies, byPlace)
 	var ranks []*rank
+	var before *Proxy
 	for i, p := range proxies {
 		p.place = i
-		if i == 0 || byPlace(proxies[i-1], p) != 0 {
+		if before == nil || byPlace(before, p) != 0 {
 			ranks = append(ranks, &rank{})
 		}
+		before = p
 		last := ranks[len(ranks)-1]
 		p.rank = last
 		last.proxies = append(last.proxies, p)
