@@ -117,5 +117,9 @@ func draw(p *plot.Plot, points []point) error {
 	for _, name := range series {
 		lines = append(lines, name, byName[name.(string)])
 	}
-	return plotutil.AddLinePoints(p, lines...)
+	if err := plotutil.AddLinePoints(p, lines...); err != nil {
+		return err
+	}
+	p.X.Max *= 1.3 // room for the label of the last tick
+	return nil
 }
