@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -23,16 +24,30 @@ const maxUsageSpans = 10_000
 
 // usageAnswer is the answer of usage.
 type usageAnswer struct {
-	From  string       `json:"from"`
-	To    string       `json:"to"`
-	Rows  []usageRow   `json:"rows"`
-	Total usageFigures `json:"total"`
-	Store storeAnswer  `json:"store"`
+	From  string      `json:"from"`
+	To    string      `json:"to"`
+	Rows  []usageRow  `json:"rows"`
+	Total usageSum    `json:"total"`
+	Store storeAnswer `json:"store"`
 }
 
 type usageRow struct {
 	Key string `json:"key"`
+	usageSum
+}
+
+type usageSum struct {
 	usageFigures
+	ResponseMS *float64 `json:"response_ms"` // the mean; null where no time was taken
+}
+
+func newUsageSum(u pool.Usage, costPerMonth float64) usageSum {
+	sum := usageSum{usageFigures: figures(u, costPerMonth)}
+	if mean, ok := u.ResponseTime(); ok {
+		ms := float64(mean.Microseconds()) / 1000
+		sum.ResponseMS = &ms
+	}
+	return sum
 }
 
 type usageFigures struct {
@@ -73,6 +88,7 @@ type usageAsked struct {
 	by       string
 	from, to time.Time
 	keys     []string // of the spans, where it is by hour or day
+	empty    bool     // those too in which nothing was used
 }
 
 func (a *adminAPI) usageAsked(params url.Values) (*usageAsked, error) {
@@ -87,6 +103,11 @@ func (a *adminAPI) usageAsked(params url.Values) (*usageAsked, error) {
 	if raw := params.Get("target"); raw != "" {
 		if asked.query.Target, err = targetAsked(raw); err != nil {
 			return nil, err
+		}
+	}
+	if raw := params.Get("empty"); raw != "" {
+		if asked.empty, err = strconv.ParseBool(raw); err != nil {
+			return nil, badRequest("empty: expected true or false")
 		}
 	}
 	if raw := params.Get("from"); raw != "" {
@@ -205,12 +226,12 @@ func (u *usageAsked) answer(app *App, found []pool.UsageRow) usageAnswer {
 	for _, key := range u.order(sums) {
 		answer.add(key, sums[key], 0)
 	}
-	answer.Total = figures(total, flat)
+	answer.Total = newUsageSum(total, flat)
 	return answer
 }
 
 func (a *usageAnswer) add(key string, u pool.Usage, flat float64) {
-	a.Rows = append(a.Rows, usageRow{key, figures(u, flat)})
+	a.Rows = append(a.Rows, usageRow{key, newUsageSum(u, flat)})
 }
 
 func (u *usageAsked) key(row *pool.UsageRow) string {
@@ -227,7 +248,9 @@ func (u *usageAsked) key(row *pool.UsageRow) string {
 // order is by time, or the dearest first.
 func (u *usageAsked) order(sums map[string]pool.Usage) []string {
 	if u.keys != nil {
-		return slices.DeleteFunc(slices.Compact(slices.Clone(u.keys)), func(key string) bool { return sums[key] == pool.Usage{} })
+		return slices.DeleteFunc(slices.Compact(slices.Clone(u.keys)), func(key string) bool {
+			return !u.empty && sums[key] == pool.Usage{}
+		})
 	}
 	keys := make([]string, 0, len(sums))
 	for key := range sums {

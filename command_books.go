@@ -3,6 +3,7 @@ package proxypool
 import (
 	"context"
 	"fmt"
+	"math"
 	"strconv"
 	"strings"
 	"time"
@@ -47,9 +48,10 @@ func (a *asked) showUsage(usage *usageAnswer) error {
 	by := flag[string](a.cmd, "by")
 	t := table.New(table.Column{Title: strings.ToUpper(by), Min: 12},
 		table.Column{Title: "REQUESTS", Right: true, Drop: 2}, table.Column{Title: "FAILED", Right: true, Drop: 3},
-		table.Column{Title: "IN", Right: true, Drop: 4}, table.Column{Title: "OUT", Right: true, Drop: 5},
+		table.Column{Title: "IN", Right: true, Drop: 5}, table.Column{Title: "OUT", Right: true, Drop: 6},
+		table.Column{Title: "RESPONSE", Right: true, Drop: 4},
 		table.Column{Title: "COST", Right: true}, table.Column{Title: "SAVED", Right: true, Drop: 1},
-		table.Column{Title: "FLAT/MONTH", Right: true, Drop: 6})
+		table.Column{Title: "FLAT/MONTH", Right: true, Drop: 7})
 	for _, row := range append(usage.Rows, usageRow{"total", usage.Total}) {
 		key := row.Key
 		if by == "hour" {
@@ -61,7 +63,7 @@ func (a *asked) showUsage(usage *usageAnswer) error {
 		}
 		t.Add(table.Text(key), table.Text(humanize.Comma(row.Requests)), table.Text(humanize.Comma(row.Failed)),
 			table.Text(bytesOf(row.BytesIn)), table.Text(bytesOf(row.BytesOut)),
-			table.Text(dollars(row.CostUSD)), table.Text(dollars(row.SavedUSD)), table.Text(flat))
+			meanCell(row.ResponseMS), table.Text(dollars(row.CostUSD)), table.Text(dollars(row.SavedUSD)), table.Text(flat))
 	}
 	a.screen.say(table.Plain, "From %s to %s:", local(usage.From), local(usage.To))
 	fmt.Fprintln(a.screen.out)
@@ -72,6 +74,14 @@ func (a *asked) showUsage(usage *usageAnswer) error {
 		a.screen.say(table.Yellow, "Warning: the books are not written: %s", usage.Store.Error)
 	}
 	return nil
+}
+
+// meanCell is a mean response time. One of less than a millisecond is shown as one.
+func meanCell(ms *float64) table.Cell {
+	if ms == nil {
+		return responseCell(0)
+	}
+	return responseCell(max(int64(math.Round(*ms)), 1))
 }
 
 // pageFlags are those of the lists that are read from the newest on.

@@ -123,7 +123,7 @@ func statusTable(rows []statusRow, now time.Time) *table.Table {
 			name = row.ID
 		}
 		t.Add(table.Text(name), table.Text(row.Type), statusCell(row), yes(row.Usable), table.Text(since(row.Since, now)),
-			responseCell(row), table.Text(percent(row.Uptime)),
+			responseCell(row.ResponseTimeMS), table.Text(percent(row.Uptime)),
 			table.Text(humanize.Comma(row.TotalRequests)), table.Text(humanize.Comma(row.FailedRequests)),
 			table.Text(bytesOf(int64(row.TrafficMB*(1<<20)))), table.Text(dollars(row.EstimatedCost)), budgetCell(row.Budget),
 			table.Text(in(row.NextCheck, now)), table.Text(reasonOf(row)))
@@ -154,8 +154,9 @@ func statusCell(row *statusRow) table.Cell {
 	return table.Cell{Text: row.Status, Style: style}
 }
 
-func responseCell(row *statusRow) table.Cell {
-	switch ms := row.ResponseTimeMS; {
+// responseCell is a response time; 0 where none is known.
+func responseCell(ms int64) table.Cell {
+	switch {
 	case ms <= 0:
 		return table.Text("")
 	case ms < 500:

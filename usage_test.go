@@ -124,6 +124,7 @@ func TestUsageErrors(t *testing.T) {
 	s := serve(t, onePool(t, "", proxytest.NewProxy(t, proxytest.ProxyConfig{})), reverse("https://127.0.0.1:1", ""))
 	for path, status := range map[string]int{
 		"usage?by=minute":                         400,
+		"usage?by=day&empty=maybe":                400,
 		"usage?from=yesterday":                    400,
 		"usage?from=2026-02-30":                   400,
 		"usage?from=2026-11-02&to=2026-11-01":     400,

@@ -1,6 +1,8 @@
 package dashboard
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"io/fs"
 	"net/http"
 	"net/http/httptest"
@@ -8,6 +10,10 @@ import (
 	"strings"
 	"testing"
 )
+
+// vendored is where what others have made is. What the page does with it is seen
+// in a browser.
+const vendored = "assets/vendor/"
 
 const maxBytes = 150_000 // compressed; what a slow line still bears
 
@@ -29,6 +35,9 @@ func TestPageKeepsToItself(t *testing.T) {
 		if err != nil || entry.IsDir() {
 			return err
 		}
+		if strings.HasPrefix(name, vendored) {
+			return nil
+		}
 		content, err := assets.ReadFile(name)
 		for _, found := range wrong.FindAllString(string(content), -1) {
 			if !strings.HasPrefix(found, "http://www.w3.org/2000/svg") { // a name space, asked by nobody
@@ -39,6 +48,36 @@ func TestPageKeepsToItself(t *testing.T) {
 	})
 	if err != nil {
 		t.Fatal(err)
+	}
+}
+
+// TestVendored: what others have made is what they published.
+func TestVendored(t *testing.T) {
+	const dir = vendored + "uplot/"
+	sums, err := assets.ReadFile(dir + "SHA256SUMS.txt")
+	if err != nil {
+		t.Fatal(err)
+	}
+	listed := map[string]bool{"SHA256SUMS.txt": true}
+	for line := range strings.Lines(string(sums)) {
+		want, name, _ := strings.Cut(strings.TrimSpace(line), "  ")
+		content, err := assets.ReadFile(dir + name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := sha256.Sum256(content); hex.EncodeToString(got[:]) != want {
+			t.Errorf("%s is not what vendor.sh has fetched", name)
+		}
+		listed[name] = true
+	}
+	entries, err := assets.ReadDir(strings.TrimSuffix(dir, "/"))
+	if err != nil || !listed["LICENSE.txt"] || !listed["uPlot.esm.js"] {
+		t.Fatalf("%v, error %v", listed, err)
+	}
+	for _, entry := range entries {
+		if !listed[entry.Name()] {
+			t.Errorf("%s is not listed", entry.Name())
+		}
 	}
 }
 

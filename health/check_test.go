@@ -71,6 +71,11 @@ func TestTimeIsOfTheURLThatPassed(t *testing.T) {
 		if got := w.proxy("p0").Snapshot().ResponseTime; got != time.Second {
 			t.Errorf("response time %v, want 1s", got)
 		}
+		b := new(pool.Batch)
+		w.pool.State().Collect("main", b, true)
+		if len(b.Usage) != 1 || b.Usage[0].Target != second || b.Usage[0].Usage != (pool.Usage{Timed: 1, Took: time.Second}) {
+			t.Errorf("booked %+v, want a second for %s", b.Usage, second)
+		}
 		w.Stop()
 	})
 }

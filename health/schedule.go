@@ -83,20 +83,21 @@ func (c *Checker) dispatch(ck *checked, now time.Time) time.Time {
 func (ck *checked) check(ctx context.Context, p *pool.Proxy) (result pool.CheckResult, ok bool) {
 	limited, cancel := context.WithTimeout(ctx, ck.Timeout)
 	defer cancel()
-	start := time.Now()
-	var took time.Duration
+	result.Start = time.Now()
 	var err error
 	for _, probes := range ck.probesFor(p) {
-		var d time.Duration
-		if d, err = ck.firstPassing(limited, p, probes); err != nil {
+		var one answer
+		if one, err = ck.firstPassing(limited, p, probes); err != nil {
 			break
 		}
-		took = max(took, d)
+		if one.took >= result.Duration {
+			result.Duration, result.Target = one.took, one.target
+		}
 	}
 	if err != nil && ctx.Err() != nil {
 		return pool.CheckResult{}, false
 	}
-	result = pool.CheckResult{Start: start, Duration: took, OK: err == nil}
+	result.OK = err == nil
 	if err != nil {
 		result.Reason = "check: " + reason(err)
 	}
@@ -121,24 +122,30 @@ func (ck *checked) probesFor(p *pool.Proxy) [][]Probe {
 	return sets
 }
 
-// firstPassing asks for one after the other and returns how long the one that
-// passed took, or the last error.
-func (ck *checked) firstPassing(ctx context.Context, p *pool.Proxy, probes []Probe) (time.Duration, error) {
+// answer is one that passed: whose it was, and how long it took.
+type answer struct {
+	target string
+	took   time.Duration
+}
+
+// firstPassing asks for one after the other and returns the answer of the one
+// that passed, or the last error.
+func (ck *checked) firstPassing(ctx context.Context, p *pool.Proxy, probes []Probe) (answer, error) {
 	var err error
 	for _, probe := range probes {
-		start := time.Now()
-		if err = ck.ask(ctx, p, probe); err == nil {
-			return time.Since(start), nil
+		start, target := time.Now(), probe.Target()
+		if err = ck.ask(ctx, p, target, probe); err == nil {
+			return answer{target.Addr, time.Since(start)}, nil
 		}
 		if ctx.Err() != nil {
 			break
 		}
 	}
-	return 0, err
+	return answer{}, err
 }
 
-func (ck *checked) ask(ctx context.Context, p *pool.Proxy, probe Probe) error {
-	status, err := p.Visit(ctx, probe.Target(), newRequest(probe.URL))
+func (ck *checked) ask(ctx context.Context, p *pool.Proxy, t *pool.Target, probe Probe) error {
+	status, err := p.Visit(ctx, t, newRequest(probe.URL))
 	if err != nil {
 		return err
 	}

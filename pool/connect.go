@@ -112,6 +112,9 @@ func (c *connect) stood(raw Conn) *standing {
 	if p.current() {
 		p.State.usualConnect(r.target).observe(now.Sub(c.start))
 		p.State.counts.connects.observe(now.Sub(c.start))
+		if p.pool.Checks.Disabled && !r.target.key.Quiet {
+			p.State.ledger.timed(r.target.Addr, now.Sub(c.start), now)
+		}
 		// To an http target only the proxy was dialled, which proves neither that
 		// it works nor that the target can be reached. A tunnel that is no probe
 		// has yet to show that the target says anything.

@@ -182,6 +182,16 @@ func (l *ledger) book(now time.Time) {
 	l.forgetDays(today)
 }
 
+// timed books one response time, in the quarter of now.
+func (l *ledger) timed(target string, took time.Duration, now time.Time) {
+	u := Usage{Timed: 1, Took: took}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.total.Add(u)
+	l.cell(l.nameOf(target, l.today(now)), QuarterOf(now)).Add(u)
+	l.changed.Store(true)
+}
+
 // nameOf is what a target is called in the store.
 func (l *ledger) nameOf(target string, today date) string {
 	if l.namedOn != today {

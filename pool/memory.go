@@ -146,12 +146,13 @@ func (u Usage) within(most Usage) Usage {
 		Requests: requests, Failed: within(u.Failed, min(most.Failed, requests)),
 		BytesIn: within(u.BytesIn, most.BytesIn), BytesOut: within(u.BytesOut, most.BytesOut),
 		Cost: within(u.Cost, most.Cost), Saved: within(u.Saved, most.Saved),
+		Timed: within(u.Timed, most.Timed), Took: within(u.Took, most.Took),
 	}
 }
 
 // mostStored is the largest that a total may be.
 func mostStored() Usage {
-	return Usage{maxStored, maxStored, maxStored, maxStored, maxStored, maxStored}
+	return Usage{maxStored, maxStored, maxStored, maxStored, maxStored, maxStored, maxStored, maxStored}
 }
 
 func within[T int | int32 | int64 | time.Duration | Money](n, most T) T { return min(max(n, 0), most) }

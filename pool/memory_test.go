@@ -88,7 +88,7 @@ func TestMend(t *testing.T) {
 
 // TestMendCounters: no more than the totals, no day that is none.
 func TestMendCounters(t *testing.T) {
-	u := func(n int64) Usage { return Usage{n, n, n, n, Money(n), Money(n)} }
+	u := func(n int64) Usage { return Usage{n, n, n, n, Money(n), Money(n), n, time.Duration(n)} }
 	tests := []struct{ in, want memory }{
 		{memory{Checks: -1, ChecksFailed: -1, Base: totals{u(-1), -1, -1}, Told: told{Percent: -1, Alerts: -1}}, memory{}},
 		{

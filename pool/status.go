@@ -166,6 +166,7 @@ func (p *Proxy) releaseHeld(now time.Time) {
 type CheckResult struct {
 	Start    time.Time
 	Duration time.Duration
+	Target   string // "host:port" that answered
 	OK       bool
 	Reason   string // of a failure, in a word or two
 }
@@ -199,6 +200,9 @@ func (p *Proxy) Checked(r CheckResult) {
 		s.counts.checksOK.Add(1)
 		s.suspected = false
 		s.observeCheck(r.Duration)
+		if !p.pool.Checks.Disabled {
+			s.ledger.timed(r.Target, r.Duration, now)
+		}
 		p.checkPassed(now)
 	} else {
 		s.checksFailed.Add(1)

@@ -14,6 +14,12 @@ type Usage struct {
 	BytesOut int64 `json:"bytes_out"`
 	Cost     Money `json:"cost"`
 	Saved    Money `json:"saved"` // what the same bytes would have cost more on the dearest proxy of the pool
+
+	// The response times are those of health checks that passed. What a target lets
+	// a request wait, as in long polling, says nothing of the proxy. A pool that is
+	// not checked has the times of its connects instead.
+	Timed int64         `json:"timed"` // how many were taken
+	Took  time.Duration `json:"took"`  // what those took together
 }
 
 // Add adds other to u.
@@ -24,6 +30,8 @@ func (u *Usage) Add(other Usage) {
 	u.BytesOut += other.BytesOut
 	u.Cost += other.Cost
 	u.Saved += other.Saved
+	u.Timed += other.Timed
+	u.Took += other.Took
 }
 
 // minus is what came to u since it was before.
@@ -32,7 +40,16 @@ func (u Usage) minus(before Usage) Usage {
 		Requests: u.Requests - before.Requests, Failed: u.Failed - before.Failed,
 		BytesIn: u.BytesIn - before.BytesIn, BytesOut: u.BytesOut - before.BytesOut,
 		Cost: u.Cost - before.Cost, Saved: u.Saved - before.Saved,
+		Timed: u.Timed - before.Timed, Took: u.Took - before.Took,
 	}
+}
+
+// ResponseTime is the mean of the response times; ok is false where there are none.
+func (u *Usage) ResponseTime() (mean time.Duration, ok bool) {
+	if u.Timed <= 0 {
+		return 0, false
+	}
+	return u.Took / time.Duration(u.Timed), true
 }
 
 // Quarter is a quarter of an hour, in quarters since the Unix epoch. The books

@@ -15,6 +15,9 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
+// checkAddr is the target of the checks that a test makes up.
+const checkAddr = "check.example.com:443"
+
 // world is a pool over fake proxies, and all that a test does with it.
 type world struct {
 	*testing.T
@@ -257,7 +260,7 @@ func (w *world) check(name string, passed bool, took time.Duration) {
 	w.pass(time.Millisecond)
 	start := time.Now()
 	w.pass(took)
-	r := CheckResult{Start: start, Duration: took, OK: passed}
+	r := CheckResult{Start: start, Duration: took, Target: checkAddr, OK: passed}
 	if !passed {
 		r.Reason = "check: timeout"
 	}

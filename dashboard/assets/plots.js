@@ -1,81 +1,85 @@
-// Plots: traffic and cost by hour or day, and how long the last checks took.
-import { el, svg } from "./dom.js";
+// Plots: traffic, cost and response time by hour or by day, by proxy.
+import { el } from "./dom.js";
 import { call, state } from "./link.js";
-import { filters, setFilter, matches } from "./filters.js";
-import { t, bytes, dollars, millis, clock } from "./words.js";
+import { filters, setFilter } from "./filters.js";
+import { t, number, bytes, dollars, millis } from "./words.js";
 
-const width = 720, height = 200, most = 6; // proxies that have a line of their own
 const ranges = { "": { hours: 24, by: "hour" }, hours72: { hours: 72, by: "hour" }, days30: { hours: 720, by: "day" } };
-let mounted = 0;
+const most = 6; // proxies that have a line of their own
+let turn = 0, typing = 0, plots = [];
 
-export function unmountPlots() { mounted++; }
-
-export async function mountPlots(view) {
-  const turn = ++mounted;
-  const box = el("div", { class: "plots" }, el("p", { class: "empty" }, t("running")));
-  const choose = el("label", {}, el("span", {}, t("range")), el("select", { id: "f-range", onchange: (e) => { setFilter("range", e.target.value); mountPlots(view); } },
-    ...Object.keys(ranges).map((key) => el("option", { value: key, selected: filters.range === key }, t(key || "hours24")))));
-  view.replaceChildren(el("div", { class: "filters" }, choose), box);
-  try {
-    const lines = await usage(ranges[filters.range] || ranges[""]);
-    if (turn !== mounted) return;
-    box.replaceChildren(plot(t("plotTraffic"), lines.map((l) => ({ name: l.name, points: l.traffic })), bytes),
-      plot(t("plotCost"), lines.map((l) => ({ name: l.name, points: l.cost })), dollars), plot(t("plotResponse"), responses(), millis));
-  } catch (error) {
-    if (turn === mounted) box.replaceChildren(el("p", { class: "empty" }, t("failedCall", error.message)));
-  }
+export function unmountPlots() {
+  turn++;
+  clearTimeout(typing);
+  for (const plot of plots) plot.end();
+  plots = [];
 }
 
-// usage is the usage of those proxies that had the most of it.
-async function usage(range) {
-  const step = range.by === "hour" ? 3600e3 : 86400e3, to = Date.now(), from = to - range.hours * 3600e3;
-  const span = { from: new Date(from).toISOString().slice(0, 19) + "Z", to: new Date(to).toISOString().slice(0, 19) + "Z" };
-  const pool = filters.pool ? { pool: filters.pool } : {};
-  const ask = (params) => call("usage?" + new URLSearchParams({ ...span, ...pool, ...params })).then((answer) => answer.rows);
-  const weight = (row) => row.bytes_in + row.bytes_out;
-  const proxies = (await ask({ by: "proxy" })).filter((row) => weight(row) > 0).sort((a, b) => weight(b) - weight(a)).slice(0, most);
-  return Promise.all(proxies.map(async ({ key }) => {
-    const at = key.indexOf("/");
-    const rows = await ask({ by: range.by, pool: key.slice(0, at), proxy: key.slice(at + 1) });
-    const found = new Map(rows.map((row) => [slot(row.key, step), row]));
-    const traffic = [], cost = [];
-    for (let time = Math.floor(from / step) * step; time <= to; time += step) {
-      const row = found.get(Math.floor(time / step));
-      traffic.push([time, row ? weight(row) : 0]);
-      cost.push([time, row ? row.cost_usd : 0]);
-    }
-    return { name: key, traffic, cost };
-  }));
-}
-
-// slot is the number of the hour or day of a key; half an hour's offset is
-// rounded away.
-const slot = (key, step) => Math.floor(Date.parse(key.length > 10 ? key : key + "T00:00:00Z") / step);
-
-function responses() {
-  const rows = state.order.map((id) => state.rows.get(id)).filter((row) => row && matches(row) && row.beats.length > 2);
-  return rows.slice(0, most).map((row) => {
-    const points = [];
-    for (let i = 0; i < row.beats.length; i += 2) if (row.beats[i + 1] >= 0) points.push([row.beats[i] * 1000, row.beats[i + 1]]);
-    return { name: row.id, points };
+export function mountPlots(view) {
+  const box = el("div", { class: "plots" }), count = el("output", { class: "count" });
+  const choose = (name, label, options) => el("label", {}, el("span", {}, label),
+    el("select", { id: "f-" + name, onchange: (e) => { setFilter(name, e.target.value); draw(box, count); } },
+      ...options.map(([value, text]) => el("option", { value, selected: filters[name] === value }, text))));
+  const pools = (state.head?.pools || []).map((p) => [p.name, p.name]);
+  const search = el("input", {
+    type: "search", id: "f-q", value: filters.q, placeholder: t("search"), "aria-label": t("search"),
+    oninput: (e) => { setFilter("q", e.target.value); clearTimeout(typing); typing = setTimeout(draw, 300, box, count); },
   });
+  view.replaceChildren(el("div", { class: "filters" }, search, choose("range", t("range"), Object.keys(ranges).map((key) => [key, t(key || "hours24")])),
+    pools.length > 1 ? choose("pool", t("pool"), [["", t("any")], ...pools]) : null, count), box);
+  draw(box, count);
 }
 
-function plot(title, given, format) {
-  const lines = given.filter((line) => line.points.length > 1);
-  const figure = el("figure", {}, el("figcaption", {}, title));
-  const all = lines.flatMap((line) => line.points);
-  if (!all.length) { figure.append(el("p", { class: "empty" }, t("noData"))); return figure; }
-  const xs = all.map((p) => p[0]), top = Math.max(...all.map((p) => p[1])) || 1;
-  const left = Math.min(...xs), right = Math.max(...xs, left + 1);
-  const x = (v) => 8 + (v - left) / (right - left) * (width - 16), y = (v) => height - 20 - v / top * (height - 36);
-  const chart = svg("svg", { viewBox: `0 0 ${width} ${height}`, role: "img", "aria-label": title });
-  for (const share of [0, 0.5, 1]) {
-    chart.append(svg("line", { class: "grid", x1: 8, x2: width - 8, y1: y(top * share), y2: y(top * share) }));
-    if (share) chart.append(svg("text", { x: 10, y: y(top * share) - 3 }, format(top * share)));
+// load fetches what draws when the first plot is asked for: the page does without.
+const load = () => import("./chart.js").then((module) => module.load());
+
+// draw shows what the filters ask for, unless they ask for something else by
+// the time that the answers are there.
+async function draw(box, count) {
+  const mine = ++turn, range = ranges[filters.range] || ranges[""];
+  if (!box.children.length) box.append(el("p", { class: "empty" }, t("running")));
+  try {
+    const [chart, found] = await Promise.all([load(), usage(range)]);
+    if (mine !== turn) return;
+    for (const plot of plots) plot.end();
+    const days = range.by === "day", times = found.keys.map((key) => Date.parse(days ? key + "T00:00:00Z" : key) / 1000);
+    const plot = (title, format, value, isBytes = false) => chart({
+      title: t(title), times, days, format, isBytes,
+      lines: found.lines.map((line) => ({ name: line.name, total: value(line.total), values: line.rows.map(value) })),
+    });
+    plots = [plot("plotTraffic", bytes, carried, true), plot("plotCost", dollars, (row) => row.cost_usd), plot("plotResponse", millis, (row) => row.response_ms)];
+    box.replaceChildren(...plots.map((p) => p.figure));
+    count.textContent = found.of > found.lines.length ? t("mostUsed", number(found.lines.length), number(found.of)) : "";
+  } catch (error) {
+    if (mine !== turn) return;
+    for (const plot of plots) plot.end();
+    plots = [];
+    box.replaceChildren(el("p", { class: "empty" }, t("failedCall", error.message)));
   }
-  chart.append(svg("text", { x: 8, y: height - 5 }, clock(left)), svg("text", { x: width - 8, y: height - 5, "text-anchor": "end" }, clock(right)));
-  lines.forEach((line, i) => chart.append(svg("path", { class: "line l" + i, d: "M" + line.points.map((p) => x(p[0]).toFixed(1) + " " + y(p[1]).toFixed(1)).join("L") })));
-  figure.append(chart, el("ul", { class: "legend" }, ...lines.map((line, i) => el("li", { class: "l" + i, dir: "auto" }, line.name))));
-  return figure;
+}
+
+const carried = (row) => row.bytes_in + row.bytes_out;
+
+// usage is what those of the wanted proxies used that used the most. Where the
+// hours and days begin is for the server to say, which knows the time zone.
+async function usage(range) {
+  const stamp = (time) => new Date(time).toISOString().slice(0, 19) + "Z", now = Date.now();
+  const pool = filters.pool ? { pool: filters.pool } : {};
+  const ask = (params) => call("usage?" + new URLSearchParams({ to: stamp(now), ...pool, ...params })).then((answer) => answer.rows);
+  const keys = (await ask({ by: range.by, empty: true, from: stamp(now - range.hours * 3600e3) })).map((row) => row.key);
+  const proxies = (await ask({ by: "proxy", from: keys[0] })).filter((row) => isWanted(row.key) && (carried(row) > 0 || row.response_ms !== null));
+  proxies.sort((a, b) => carried(b) - carried(a));
+  const lines = await Promise.all(proxies.slice(0, most).map(async (total) => {
+    const at = total.key.indexOf("/");
+    const rows = await ask({ by: range.by, empty: true, from: keys[0], pool: total.key.slice(0, at), proxy: total.key.slice(at + 1) });
+    const byKey = new Map(rows.map((row) => [row.key, row]));
+    return { name: total.key, total, rows: keys.map((key) => byKey.get(key)) };
+  }));
+  return { keys, lines, of: proxies.length };
+}
+
+// isWanted is about proxies that are configured no more, too.
+function isWanted(id) {
+  const q = filters.q.trim().toLowerCase();
+  return !q || id.toLowerCase().includes(q) || Boolean(state.rows.get(id)?.url.toLowerCase().includes(q));
 }

@@ -37,6 +37,17 @@ export function dollars(n) {
   return "\u2066$" + format("number", digits, digits).format(n) + "\u2069";
 }
 export const clock = (time) => format("time", 0).format(new Date(time));
+// moments are what is said of a time on a plot. A day is told in UTC: it is one of
+// the server's calendar.
+const moments = {
+  hour: { dateStyle: "medium", timeStyle: "short" }, clock: { hour: "2-digit", minute: "2-digit" },
+  day: { dateStyle: "medium", timeZone: "UTC" }, date: { day: "numeric", month: "short", timeZone: "UTC" },
+};
+export function moment(time, kind) {
+  const key = locale() + kind;
+  if (!formats.has(key)) formats.set(key, new Intl.DateTimeFormat(locale(), moments[kind]));
+  return formats.get(key).format(new Date(time));
+}
 export const millis = (ms) => ms >= 10000 ? t("s", number(ms / 1000, 1)) : t("ms", number(ms));
 export function bytes(n) {
   const units = ["B", "KB", "MB", "GB", "TB"];

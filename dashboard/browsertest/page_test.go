@@ -46,7 +46,7 @@ func TestViews(t *testing.T) {
 	b.until("[...document.querySelectorAll('.books .trail')].some((c) => c.textContent.includes('VPS-Germany-Main:'))")
 	b.shoot("log")
 	b.click("#tab-plots")
-	b.until("document.querySelectorAll('.plots path.line').length > 2")
+	b.until("document.querySelectorAll('.plots canvas').length === 3")
 	b.shoot("plots")
 	if got := eval[string](b, "location.search"); got != "?view=plots" {
 		t.Errorf("the URL keeps %q", got)

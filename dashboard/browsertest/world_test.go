@@ -20,16 +20,17 @@ import (
 
 const root = "../.."
 
-// caddyBinary is Caddy with the module, built once.
-var caddyBinary string
+// caddyBinary is Caddy with the module, and seedBinary what gives its books a
+// past. Both are built once.
+var caddyBinary, seedBinary string
 
 func TestMain(m *testing.M) {
 	dir, err := os.MkdirTemp("", "browsertest-")
 	if err != nil {
 		panic(err)
 	}
-	caddyBinary = filepath.Join(dir, "caddy")
-	build := exec.CommandContext(context.Background(), "go", "build", "-o", caddyBinary, "./cmd/caddy")
+	caddyBinary, seedBinary = filepath.Join(dir, "caddy"), filepath.Join(dir, "seedbooks")
+	build := exec.CommandContext(context.Background(), "go", "build", "-o", dir, "./cmd/caddy", "./internal/seedbooks")
 	build.Dir = root
 	if out, err := build.CombinedOutput(); err != nil {
 		panic(fmt.Sprintf("building Caddy: %v\n%s", err, out))
@@ -140,19 +141,22 @@ func freeAddr(t *testing.T) string {
 	return l.Addr().String()
 }
 
-// start runs Caddy until the test is over.
+// start runs Caddy until the test is over. The books are in memory, unless the
+// pools begin with another storage.
 func start(t *testing.T, pools, options string) *world {
 	t.Helper()
 	w := &world{t: t, site: freeAddr(t), admin: freeAddr(t), ended: make(chan struct{})}
 	dir := t.TempDir()
 	_, port, _ := net.SplitHostPort(w.site)
+	if !strings.HasPrefix(pools, "storage ") {
+		pools = "storage memory\n" + pools
+	}
 	config := fmt.Sprintf(`{
 	admin %s
 	auto_https off
 	skip_install_trust
 	persist_config off
 	proxy_pool {
-		storage memory
 %s
 	}
 }

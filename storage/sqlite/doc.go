@@ -4,19 +4,22 @@
 //
 // The file may be read with the sqlite3 shell while Caddy runs. Numbers are
 // integers throughout: money in nano-dollars (1,000,000,000 are a dollar), bytes
-// in bytes, times in milliseconds since 1970 in UTC, durations in milliseconds.
+// in bytes, times in milliseconds since 1970 in UTC, durations in milliseconds,
+// but for the sums of response times.
 //
 //	proxy    (id, pool, name)           every pair that was ever seen; the name is
 //	                                    empty where a request got no proxy
 //	target   (id, name, seen)           "host:port"; * for those not kept apart; seen
 //	                                    is a quarter of its last day of use
 //	route    (id, proxy_id, target_id)  a proxy to a target
-//	record   (proxy_id, requests, failed, bytes_in, bytes_out, cost, saved, state)
-//	                                    what a proxy's counters and its state are;
+//	record   (proxy_id, requests, failed, bytes_in, bytes_out, cost, saved, state,
+//	          timed, took)              what a proxy's counters and its state are;
 //	                                    state is JSON
-//	usage    (route_id, quarter, requests, failed, bytes_in, bytes_out, cost, saved)
-//	                                    quarter is a quarter of an hour, counted
-//	                                    since 1970: its time is quarter * 900
+//	usage    (route_id, quarter, requests, failed, bytes_in, bytes_out, cost, saved,
+//	          timed, took)              quarter is a quarter of an hour, counted
+//	                                    since 1970: its time is quarter * 900;
+//	                                    timed are response times, took is their sum
+//	                                    in nanoseconds
 //	log      (id, time, proxy_id, target_id, method, path, success, status, duration,
 //	          bytes_in, bytes_out, attempts, trail, error)
 //	                                    one row per request; trail is NULL where it

@@ -6,6 +6,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"time"
 
 	"modernc.org/sqlite"
 
@@ -18,7 +19,7 @@ import (
 
 // quarterColumns is how many arguments quarters has: the quarter, and what
 // [pool.Usage] is made of, in that order.
-const quarterColumns = 7
+const quarterColumns = 9
 
 // connector opens connections that have our function.
 type connector struct {
@@ -87,6 +88,7 @@ func unpack(packed []byte) (q pool.Quarter, u pool.Usage, rest []byte, err error
 	u = pool.Usage{
 		Requests: n[1], Failed: n[2], BytesIn: n[3], BytesOut: n[4],
 		Cost: pool.Money(n[5]), Saved: pool.Money(n[6]),
+		Timed: n[7], Took: time.Duration(n[8]),
 	}
 	return pool.Quarter(n[0]), u, packed, nil
 }

@@ -34,7 +34,7 @@ func openReader(ctx context.Context, path string) (r *reader, err error) {
 	r.rdb.SetMaxIdleConns(readers)
 	_, err = prepareAll(ctx, r.rdb, []statement{
 		{&r.proxyIDs, "SELECT id FROM proxy WHERE (?1 = '' OR pool = ?1) AND (?2 = '' OR name = ?2)"},
-		{&r.records, `SELECT name, requests, failed, bytes_in, bytes_out, cost, saved, state
+		{&r.records, `SELECT name, requests, failed, bytes_in, bytes_out, cost, saved, timed, took, state
 			FROM proxy JOIN record ON proxy_id = id WHERE pool = ?`},
 		{&r.newestLog, selectNewestLog},
 		{&r.logByID, selectLogByID},
@@ -84,7 +84,7 @@ func (r *reader) readRecords(ctx context.Context, poolName string) ([]pool.Recor
 	for rows.Next() {
 		record := pool.Record{Pool: poolName}
 		u := &record.Total
-		err := rows.Scan(&record.Proxy, &u.Requests, &u.Failed, &u.BytesIn, &u.BytesOut, &u.Cost, &u.Saved, &record.State)
+		err := rows.Scan(&record.Proxy, &u.Requests, &u.Failed, &u.BytesIn, &u.BytesOut, &u.Cost, &u.Saved, &u.Timed, &u.Took, &record.State)
 		if err != nil {
 			return nil, err
 		}

@@ -104,6 +104,13 @@ var migrations = []string{
 		body BLOB NOT NULL
 	) STRICT;
 	`,
+
+	`
+	ALTER TABLE record ADD COLUMN timed INTEGER NOT NULL DEFAULT 0;
+	ALTER TABLE record ADD COLUMN took INTEGER NOT NULL DEFAULT 0;
+	ALTER TABLE usage ADD COLUMN timed INTEGER NOT NULL DEFAULT 0;
+	ALTER TABLE usage ADD COLUMN took INTEGER NOT NULL DEFAULT 0;
+	`,
 }
 
 // migrate brings the schema to the latest version, a step at a time. A step is

@@ -31,6 +31,7 @@ var rows = map[int][]string{
 		"INSERT INTO batch VALUES (1, 42)",
 	},
 	2: {"INSERT INTO note (name, body) VALUES ('told', x'00ff')"},
+	3: {"UPDATE usage SET timed = 7, took = 8", "UPDATE record SET timed = 7, took = 8"},
 }
 
 // atVersion makes a file as a program that knew these migrations did, with a row
@@ -69,6 +70,9 @@ func checkMigrated(t *testing.T, s *Store, version int) {
 	t.Helper()
 	ctx := context.Background()
 	usage := pool.Usage{Requests: 1, Failed: 2, BytesIn: 3, BytesOut: 4, Cost: 5, Saved: 6}
+	if version >= 3 {
+		usage.Timed, usage.Took = 7, 8
+	}
 	records, err := s.Records(ctx, "main")
 	compare(t, err, records, []pool.Record{{Pool: "main", Proxy: "one", Total: usage, State: []byte("{}")}})
 	rows, err := s.Usage(ctx, pool.UsageQuery{Spans: []pool.QuarterSpan{{From: 100, To: 101}}})

@@ -17,12 +17,12 @@ const (
 		WHERE (?1 = '' OR proxy.pool = ?1) AND (?2 = '' OR proxy.name = ?2) AND (?3 = '' OR target.name = ?3) `
 
 	selectUsageSums = `SELECT route.id,
-		sum(requests), sum(failed), sum(bytes_in), sum(bytes_out), sum(cost), sum(saved)` +
+		sum(requests), sum(failed), sum(bytes_in), sum(bytes_out), sum(cost), sum(saved), sum(timed), sum(took)` +
 		usageFrom + `GROUP BY route.id`
 
 	// The order within a route is that of the loop.
 	selectUsageRows = `SELECT route.id,
-		quarters(quarter, requests, failed, bytes_in, bytes_out, cost, saved)` +
+		quarters(quarter, requests, failed, bytes_in, bytes_out, cost, saved, timed, took)` +
 		usageFrom + `GROUP BY route.id`
 
 	selectRoute = `SELECT proxy.pool, proxy.name, target.name FROM route
@@ -89,7 +89,7 @@ func (u *usageReader) scanSums(rows *sql.Rows, span int) error {
 	for rows.Next() {
 		row := pool.UsageRow{Span: span}
 		var route int64
-		err := rows.Scan(&route, &row.Requests, &row.Failed, &row.BytesIn, &row.BytesOut, &row.Cost, &row.Saved)
+		err := rows.Scan(&route, &row.Requests, &row.Failed, &row.BytesIn, &row.BytesOut, &row.Cost, &row.Saved, &row.Timed, &row.Took)
 		if err != nil {
 			return err
 		}

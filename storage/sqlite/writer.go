@@ -68,11 +68,14 @@ func (w *writer) prepare(ctx context.Context, path string, steps []string) (err 
 	list := []statement{
 		{&w.lastBatch, "SELECT id FROM batch"},
 		{&w.setBatch, "INSERT INTO batch VALUES (1, ?) ON CONFLICT DO UPDATE SET id = excluded.id"},
-		{&w.setRecord, "REPLACE INTO record VALUES (?, ?, ?, ?, ?, ?, ?, ?)"},
-		{&w.addUsage, `INSERT INTO usage VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET
+		{&w.setRecord, `REPLACE INTO record (proxy_id, requests, failed, bytes_in, bytes_out, cost, saved, timed, took, state)
+			VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`},
+		{&w.addUsage, `INSERT INTO usage (route_id, quarter, requests, failed, bytes_in, bytes_out, cost, saved, timed, took)
+			VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET
 			requests = requests + excluded.requests, failed = failed + excluded.failed,
 			bytes_in = bytes_in + excluded.bytes_in, bytes_out = bytes_out + excluded.bytes_out,
-			cost = cost + excluded.cost, saved = saved + excluded.saved`},
+			cost = cost + excluded.cost, saved = saved + excluded.saved,
+			timed = timed + excluded.timed, took = took + excluded.took`},
 		{&w.addEvent, "INSERT INTO event VALUES (NULL, ?, ?, ?, ?, ?)"},
 		{&w.setAlert, "REPLACE INTO alert VALUES (?, ?, ?, ?)"},
 		{&w.deliver, "DELETE FROM alert WHERE id = ?"},
@@ -157,7 +160,7 @@ func (w *writer) writeRecords(ctx context.Context, b *pool.Batch) error {
 		}
 		u := &r.Total
 		_, err = w.setRecord.ExecContext(ctx, proxy,
-			u.Requests, u.Failed, u.BytesIn, u.BytesOut, int64(u.Cost), int64(u.Saved), string(r.State))
+			u.Requests, u.Failed, u.BytesIn, u.BytesOut, int64(u.Cost), int64(u.Saved), u.Timed, int64(u.Took), string(r.State))
 		if err != nil {
 			return err
 		}
@@ -181,7 +184,7 @@ func (w *writer) writeUsage(ctx context.Context, b *pool.Batch) error {
 		}
 		u := &c.Usage
 		_, err = w.addUsage.ExecContext(ctx, route, int64(c.Quarter),
-			u.Requests, u.Failed, u.BytesIn, u.BytesOut, int64(u.Cost), int64(u.Saved))
+			u.Requests, u.Failed, u.BytesIn, u.BytesOut, int64(u.Cost), int64(u.Saved), u.Timed, int64(u.Took))
 		if err != nil {
 			return err
 		}

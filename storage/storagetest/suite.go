@@ -227,5 +227,8 @@ func quarter(q int) pool.Quarter { return pool.QuarterOf(noon) + pool.Quarter(q)
 
 // spend is some usage, different for every n.
 func spend(n int64) pool.Usage {
-	return pool.Usage{Requests: n, Failed: n / 2, BytesIn: 1000 * n, BytesOut: 100 * n, Cost: pool.Money(7 * n), Saved: pool.Money(3 * n)}
+	return pool.Usage{
+		Requests: n, Failed: n / 2, BytesIn: 1000 * n, BytesOut: 100 * n, Cost: pool.Money(7 * n), Saved: pool.Money(3 * n),
+		Timed: n + 1, Took: time.Duration(1_000_003 * n),
+	}
 }

@@ -153,7 +153,7 @@ func testUsageTogether(t *testing.T, b *bed) {
 }
 
 func testUsageExtremes(t *testing.T, b *bed) {
-	large := pool.Usage{Requests: 1 << 40, Failed: 1 << 39, BytesIn: math.MaxInt64 / 2, BytesOut: math.MaxInt64 / 2, Cost: math.MaxInt64 / 4, Saved: -(1 << 50)}
+	large := pool.Usage{Requests: 1 << 40, Failed: 1 << 39, BytesIn: math.MaxInt64 / 2, BytesOut: math.MaxInt64 / 2, Cost: math.MaxInt64 / 4, Saved: -(1 << 50), Timed: 1 << 40, Took: math.MaxInt64 / 2}
 	c := cell("one", "a:443", 0, 0)
 	c.Usage = large
 	b.write(pool.Batch{Usage: []pool.UsageCell{c}, Records: []pool.Record{{Pool: "main", Proxy: "one", Total: large}}})
