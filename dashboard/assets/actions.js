@@ -45,10 +45,12 @@ function possible(row) {
 }
 
 // menu is filled when it is opened: a thousand proxies need no thousand menus.
-export function menu(id) {
+export function menu(item) {
+  const id = item.dataset.id;
   const list = el("div", { class: "menu", role: "group" });
   const details = el("details", { class: "c-menu", name: "menu" }, el("summary", { "aria-label": t("actions"), title: t("actions") }, "⋯"), list);
   details.addEventListener("toggle", () => {
+    item.parentElement.classList.toggle("open", details.open);
     if (!details.open) { list.replaceChildren(); return; }
     const row = state.rows.get(id);
     list.replaceChildren(...possible(row).map((action) => el("button", {
@@ -84,4 +86,3 @@ export function startActions() {
     for (const open of document.querySelectorAll("details.c-menu[open]")) if (!open.contains(event.target)) open.open = false;
   });
 }
-

@@ -1,11 +1,12 @@
 // The page: what is chosen, which view is open, and the link's news handed on.
 import { byId, el, setText, setClass } from "./dom.js";
 import { state, onChange, start } from "./link.js";
-import { filters, setFilter } from "./filters.js";
+import { filters, setFilter, onStep } from "./filters.js";
 import { t, words, current, setLanguage, toggleDigits, keep, choice, span } from "./words.js";
 import { showPools, clearPools } from "./pools.js";
 import { showActions, startActions } from "./actions.js";
-import { mountLadder, unmountLadder, updateLadder, tick } from "./ladder.js";
+import { mountLadder, unmountLadder, updateLadder } from "./ladder.js";
+import { tickRows } from "./list.js";
 import { mountMatrix, unmountMatrix, updateMatrix } from "./matrix.js";
 import { mountPlots, unmountPlots } from "./plots.js";
 import { mountBooks, unmountBooks, hasLog } from "./books.js";
@@ -101,6 +102,8 @@ onChange((what) => {
   if (changed && open === "events") book?.refresh();
 });
 
+onStep(() => { if (state.head) mount(); });
+
 byId("language").addEventListener("click", () => { setLanguage(words().other); translate(); });
 byId("digits").addEventListener("click", () => { toggleDigits(); translate(); });
 byId("theme").addEventListener("click", () => {
@@ -114,4 +117,4 @@ if (choice("theme")) document.documentElement.dataset.theme = choice("theme");
 translate();
 startActions();
 start();
-setInterval(() => { tick(); if (state.link === "lost") showLink(); }, 1000);
+setInterval(() => { tickRows(); if (state.link === "lost") showLink(); }, 1000);

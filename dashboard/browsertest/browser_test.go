@@ -109,12 +109,13 @@ func eval[T any](b *browser, expression string) (value T) {
 	return value
 }
 
-// until waits until an expression is true on the page.
+// until waits until an expression is true on the page. While it cannot be
+// evaluated, because an element is missing say, it is not.
 func (b *browser) until(expression string) {
 	b.t.Helper()
 	ctx, cancel := context.WithTimeout(b.ctx, patience)
 	defer cancel()
-	if err := chromedp.Run(ctx, chromedp.Poll(expression, nil, chromedp.WithPollingInterval(50*time.Millisecond), chromedp.WithPollingTimeout(patience))); err != nil {
+	if err := chromedp.Run(ctx, chromedp.Poll("(() => { try { return "+expression+"; } catch { return false; } })()", nil, chromedp.WithPollingInterval(50*time.Millisecond), chromedp.WithPollingTimeout(patience))); err != nil {
 		b.shoot("failed-" + strings.ReplaceAll(b.t.Name(), "/", "-"))
 		b.t.Fatalf("never true: %s: %v\n%s", expression, err, eval[string](b, "document.body.innerText.slice(0, 1500)"))
 	}
