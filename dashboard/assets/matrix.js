@@ -5,23 +5,40 @@ import { state } from "./link.js";
 import { t, clock } from "./words.js";
 
 const maxRows = 200;
-let view = null, drawn = "";
+const boxes = new Map(); // by pool: what is scrolled, and what it shows
+let view = null;
 
 export function mountMatrix(element) {
   view = element;
-  drawn = "";
+  view.replaceChildren();
   updateMatrix();
 }
-export function unmountMatrix() { view = null; }
 
+export function unmountMatrix() {
+  view = null;
+  boxes.clear();
+}
+
+// updateMatrix draws the tables that have changed. Each stays in its box, which
+// keeps the place that was scrolled to, and the focus.
 export function updateMatrix() {
   if (!view || !state.head) return;
   const pools = state.head.pools.filter((p) => !filters.pool || p.name === filters.pool);
-  const tables = pools.map(table);
-  const key = JSON.stringify(tables);
-  if (key === drawn) return;
-  drawn = key;
-  view.replaceChildren(...tables.map(draw));
+  for (const pool of pools) {
+    let box = boxes.get(pool.name);
+    if (!box) {
+      box = { element: el("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": pool.name }), drawn: "" };
+      boxes.set(pool.name, box);
+      view.append(box.element);
+    }
+    const next = table(pool), key = JSON.stringify(next);
+    if (key === box.drawn) continue;
+    box.drawn = key;
+    box.element.replaceChildren(draw(next));
+  }
+  for (const [name, box] of boxes) {
+    if (!pools.some((pool) => pool.name === name)) { box.element.remove(); boxes.delete(name); }
+  }
 }
 
 // table is what a pool's table says, to be compared and drawn.
@@ -38,11 +55,11 @@ function table(pool) {
 
 function draw(table) {
   if (!table.targets.length) return el("p", { class: "empty" }, el("b", { dir: "auto" }, table.name), " — ", t("noTargets"));
-  return el("div", { class: "scroll", tabindex: "0" }, el("table", { class: "matrix" },
+  return el("table", { class: "matrix" },
     el("caption", { dir: "auto" }, table.name),
     el("thead", {}, el("tr", {}, el("th", { scope: "col" }, t("proxy")), ...table.targets.map((target) => el("th", { scope: "col", dir: "ltr" }, target)))),
     el("tbody", {}, ...table.rows.map((row) => el("tr", {}, el("th", { scope: "row", dir: "auto" }, row.name),
-      ...table.targets.map((target) => cell(row, row.troubles.find((x) => x.target === target))))))));
+      ...table.targets.map((target) => cell(row, row.troubles.find((x) => x.target === target)))))));
 }
 
 function cell(row, trouble) {

@@ -3,6 +3,7 @@ import { el, svg, setText, setClass, setTitle } from "./dom.js";
 import { statusOf } from "./filters.js";
 import { state } from "./link.js";
 import { menu } from "./actions.js";
+import { reason, targets } from "./reasons.js";
 import { t, number, percent, dollars, millis, bytes, span, clock } from "./words.js";
 
 const columns = ["proxy", "status", "priority", "cost", "uptime", "response", "requests", "traffic", "checks", "next"];
@@ -81,10 +82,10 @@ function showBudget(row, view) {
 
 function reasonOf(row) {
   const parts = [];
-  if (row.reason) parts.push(row.reason);
-  if (row.failing_for.length) parts.push(t("failingFor", row.failing_for.join(", ")));
-  if (row.blocked_for.length && row.status !== "blocked") parts.push(t("blockedFor", row.blocked_for.join(", ")));
-  return parts.join("; ");
+  if (row.reason) parts.push(reason(row.reason));
+  if (row.failing_for.length) parts.push(t("failingFor", targets(row.failing_for)));
+  if (row.blocked_for.length && row.status !== "blocked") parts.push(t("blockedFor", targets(row.blocked_for)));
+  return parts.join(t("semicolon"));
 }
 
 export const isCarrier = (row) => Boolean(state.head?.pools.some((p) => p.name === row.pool && p.carrier === row.name));
@@ -95,7 +96,7 @@ export function fillRow(row, view) {
   setClass(view.badge, "badge s-" + status);
   setText(view.badge, t(status));
   setText(view.reason, reasonOf(row));
-  setTitle(view.reason, row.last_error ? t("lastError", row.last_error) : "");
+  setTitle(view.reason, row.last_error ? t("lastError", reason(row.last_error)) : "");
   setText(cells.priority, number(row.priority));
   setText(view.price, row.cost_per_gb ? `${t("perGB", dollars(row.cost_per_gb))} · ${dollars(row.estimated_cost)}` : t("free"));
   showBudget(row, view);
