@@ -25,7 +25,7 @@ let unwritten = new Set(); // proxies
 // shown.
 export function mountList(tell) {
   told = tell;
-  list = el("div", { class: "ladder", role: "list" });
+  list = el("div", { class: "ladder", role: "list", onfocusin: reach });
   seen = new IntersectionObserver(look, { rootMargin: margin });
   return list;
 }
@@ -105,20 +105,20 @@ function work() {
 // focus.
 function arrange(end) {
   const focused = list.contains(document.activeElement) ? document.activeElement : null;
-  for (; unplaced * length < state.order.length && performance.now() < end; unplaced++) place(unplaced);
+  for (; unplaced * length < state.order.length && performance.now() < end; unplaced++) place(unplaced, focused);
   if (focused !== null && document.activeElement !== focused) focused.focus({ preventScroll: true });
   return unplaced * length >= state.order.length;
 }
 
 // place fills the nth stretch. Those before it are full already.
-function place(n) {
+function place(n, focused) {
   const stretch = stretches[n] ||= addStretch();
   stretch.views = state.order.slice(n * length, (n + 1) * length).filter((id) => state.rows.has(id)).map(viewOf);
   let at = stretch.element.firstElementChild;
   for (const view of stretch.views) {
     if (view.element === at) { at = at.nextElementSibling; continue; }
     stretch.element.insertBefore(view.element, at);
-    if (!stretch.near) strip(view);
+    if (!stretch.near && !view.element.contains(focused)) strip(view);
   }
   count(stretch);
 }
@@ -176,13 +176,26 @@ function write(end) {
   return true;
 }
 
+// reach makes ready where the focus may go next, before the screen gets there.
+function reach(event) {
+  const own = event.target.closest(".stretch");
+  for (const side of ["previousElementSibling", "nextElementSibling"]) {
+    let next = own[side];
+    while (next?.hidden) next = next[side];
+    if (!next || next.stretch.near) continue;
+    next.stretch.near = true;
+    near.add(next.stretch);
+    for (const view of next.stretch.views) { furnish(view); fillRow(state.rows.get(view.id), view); }
+  }
+}
+
 // look notes which stretches are near the screen now. Where somebody is at work, in
 // a menu say, nothing is taken away.
 function look(entries) {
   const urgent = [];
   for (const { target, isIntersecting, boundingClientRect: box } of entries) {
     const { stretch } = target;
-    stretch.near = isIntersecting || target.contains(document.activeElement);
+    stretch.near = isIntersecting || target.contains(document.activeElement) || Boolean(target.querySelector("[open]"));
     if (stretch.near) {
       near.add(stretch);
       const ids = stretch.views.map((view) => view.id);

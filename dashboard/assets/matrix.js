@@ -1,6 +1,6 @@
 // Which proxy is blocked or failing for which target, and until when.
 import { el } from "./dom.js";
-import { filters, matches } from "./filters.js";
+import { filters, matches, statusOf } from "./filters.js";
 import { state } from "./link.js";
 import { t, clock } from "./words.js";
 
@@ -49,7 +49,7 @@ function table(pool) {
   for (const row of rows) for (const trouble of row.troubles) targets.add(trouble.target);
   return {
     name: pool.name, targets: [...targets].slice(0, 60),
-    rows: rows.slice(0, maxRows).map((row) => ({ name: row.name, usable: row.usable, status: row.status, troubles: row.troubles })),
+    rows: rows.slice(0, maxRows).map((row) => ({ name: row.name, usable: row.usable, status: statusOf(row), troubles: row.troubles })),
   };
 }
 
@@ -63,7 +63,7 @@ function draw(table) {
 }
 
 function cell(row, trouble) {
-  if (!trouble) return row.usable ? el("td", { class: "good" }, t("ok")) : el("td", { class: "dim" }, t(row.status === "healthy" ? "disabled" : row.status));
+  if (!trouble) return row.usable ? el("td", { class: "good" }, t("ok")) : el("td", { class: "dim" }, t(row.status));
   const until = trouble.until ? t(trouble.blocked ? "until" : "nextTry", clock(trouble.until)) : "";
   return el("td", { class: trouble.blocked ? "fair" : "bad" }, t(trouble.blocked ? "blocked" : "failing"), until && el("small", {}, until));
 }

@@ -1,7 +1,7 @@
 // Why things are as they are. The pools say it in few fixed words, which are put
 // into the language here; what is not known stays as it is. The words are those of
 // the alerts, and a test of theirs holds the two together.
-import { t, current, ltr, number, dollars, bytes, millis, span } from "./words.js";
+import { t, current, ltr, number, dollars, bytes } from "./words.js";
 
 const most = 3; // targets that are named
 
@@ -174,5 +174,5 @@ function budget(text) {
 function limit(text) {
   const found = /^([\d.]+)(ms|s|m|h)$/.exec(text);
   if (!found) return ltr(text);
-  return found[2] === "ms" ? millis(+found[1]) : span(found[1] * { s: 1, m: 60, h: 3600 }[found[2]]);
+  return t(found[2], number(+found[1], 1));
 }

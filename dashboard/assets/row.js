@@ -35,8 +35,8 @@ export function furnish(view) {
   if (view.cells) return;
   const cells = {};
   for (const name of columns) if (name !== "proxy") cells[name] = el("div", { class: "c-" + name, "data-name": t(name) });
-  const badge = el("span"), since = el("small"), reason = el("small", { class: "reason" });
-  cells.status.append(badge, since, reason);
+  const badge = el("span"), since = el("small", { class: "since" }), reason = el("small", { class: "reason" });
+  cells.status.append(badge, " ", since, reason);
   const price = el("span"), filled = svg("rect", { height: 4, width: 0 }), budget = el("small");
   const bar = svg("svg", { class: "bar-svg", viewBox: "0 0 100 4", preserveAspectRatio: "none" }, filled);
   cells.cost.append(price, bar, budget);
@@ -118,5 +118,5 @@ export function tickRow(row, view) {
   setText(view.since, row.since ? t("since", span((now - Date.parse(row.since)) / 1000)) : "");
   if (row.since) setTitle(view.since, clock(row.since));
   const next = row.next_check ? (Date.parse(row.next_check) - now) / 1000 : null;
-  setText(view.cells.next, next === null ? t("never") : next <= 0 ? t("now") : t("in", span(next)));
+  setText(view.cells.next, next === null ? t("never") : next < 1 ? t("now") : t("in", span(next)));
 }

@@ -33,7 +33,12 @@ export function t(key, ...values) {
 // ltr keeps apart what is read from left to right in every language.
 export const ltr = (text) => "\u2066" + text + "\u2069";
 export const number = (n, digits = 0) => format("number", digits).format(n);
-export const percent = (n) => number(n, n >= 99.95 || n < 10 ? 2 : 1) + (language === "fa" && persian ? "٪" : "%");
+
+// percent rounds down, so that what is 95 % is green and 94.99 % does not look so.
+export function percent(n) {
+  const digits = n >= 99.9 || n < 10 ? 2 : 1;
+  return number(Math.floor(n * 10 ** digits + 1e-6) / 10 ** digits, digits) + (language === "fa" && persian ? "٪" : "%");
+}
 export function dollars(n) {
   const digits = Math.abs(n) >= 1000 ? 0 : Math.abs(n) >= 0.01 || Math.abs(n) < 0.00005 ? 2 : 4;
   return ltr("$" + format("number", digits, digits).format(n));

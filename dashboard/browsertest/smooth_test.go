@@ -50,7 +50,7 @@ func TestThousand(t *testing.T) {
 		if one.name == "live" {
 			stop = s.churn(rows)
 		}
-		longest := b.longestTask(prologue+one.script+epilogue)
+		longest := b.longestTask(prologue + one.script + epilogue)
 		stop()
 		t.Logf("%-6s computed for %5.1f ms at most; %5.1f ms between two frames", one.name, longest, eval[float64](b, "gap"))
 		if longest > mostOfFrame {
@@ -59,7 +59,7 @@ func TestThousand(t *testing.T) {
 	}
 	b.shoot("thousand")
 	b.run(chromedp.Navigate(s.page() + "bare"))
-	b.longestTask(prologue+"document.body.style.height = '40000px';"+usage[0].script+epilogue)
+	b.longestTask(prologue + "document.body.style.height = '40000px';" + usage[0].script + epilogue)
 	t.Logf("the empty page: %.1f ms between two frames", eval[float64](b, "gap"))
 }
 
