@@ -1,7 +1,6 @@
 package alert
 
 import (
-	"fmt"
 	"os"
 	"strings"
 	"testing"
@@ -17,7 +16,7 @@ func TestPageSaysTheSame(t *testing.T) {
 	for _, language := range []*words{&english, &persian} {
 		w := &language.reasons
 		for code, phrase := range w.codes {
-			if line := fmt.Sprintf("\n    %s: \"%s\",\n", code, phrase); !strings.Contains(string(page), line) {
+			if line := "\n    " + code + `: "` + phrase + "\",\n"; !strings.Contains(string(page), line) {
 				t.Errorf("the page lacks %q", line)
 			}
 		}

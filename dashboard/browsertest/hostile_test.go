@@ -24,7 +24,7 @@ func TestNothingOfOthersIsMarkup(t *testing.T) {
 		"id": 1, "time": "2026-11-26T18:00:00Z", "pool": evil, "proxy": evil, "method": evil, "target": evil, "path": evil,
 		"status": 200, "success": true, "duration_ms": 5, "bytes_in": 1, "bytes_out": 1, "trail": evil, "error": evil,
 	}}
-	b := open(t, s.page()+"?q=%3Cimg%20src%3Dx%3E")
+	b := open(t, s.page()+"?q=%3Cimg%20src%3Dx")
 	b.until("document.querySelectorAll('li.row').length === 1")
 	for _, view := range []string{"matrix", "events", "log", "ladder"} {
 		b.click("#tab-" + view)
