@@ -9,8 +9,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// cell is an expression for what a cell of the ladder says.
-func cell(proxy, column string) string {
+// textOf is an expression for what a cell of the ladder says.
+func textOf(proxy, column string) string {
 	return fmt.Sprintf(`document.querySelector('li[data-id="main/%s"] .c-%s').innerText.replaceAll(/[\u2066\u2069]/g, "").replaceAll(/\s+/g, " ").trim()`, proxy, column)
 }
 
@@ -50,7 +50,7 @@ func TestBadgesChangeAtTheirThresholds(t *testing.T) {
 		if diff := cmp.Diff(want, got); diff != "" {
 			t.Errorf("%s %v (-want +got):\n%s", tt.column, tt.value, diff)
 		}
-		if got := eval[string](b, cell(name, tt.column)); got != tt.says {
+		if got := eval[string](b, textOf(name, tt.column)); got != tt.says {
 			t.Errorf("%s %v: the page says %q, want %q", tt.column, tt.value, got, tt.says)
 		}
 	}
@@ -85,7 +85,7 @@ func TestBudgetBar(t *testing.T) {
 		if got := eval[string](b, bar+".getAttribute('width')+' '+"+bar+".getAttribute('class')"); got != tt.width+" "+tt.kind {
 			t.Errorf("%s: the bar is %s, want %s %s", tt.name, got, tt.width, tt.kind)
 		}
-		if got := eval[string](b, cell(tt.name, "cost")); got != tt.says {
+		if got := eval[string](b, textOf(tt.name, "cost")); got != tt.says {
 			t.Errorf("%s: the page says %q, want %q", tt.name, got, tt.says)
 		}
 	}
@@ -111,7 +111,7 @@ func TestHeartbeatAndClocks(t *testing.T) {
 		t.Errorf("read out as %q", got)
 	}
 	for cellOf, want := range map[string]string{
-		cell("Two", "next"): "in 10 min", cell("Two", "status"): "healthy for 2 h", cell("None", "next"): "never", cell("None", "response"): "—",
+		textOf("Two", "next"): "in 10 min", textOf("Two", "status"): "healthy for 2 h", textOf("None", "next"): "never", textOf("None", "response"): "—",
 	} {
 		if got := eval[string](b, cellOf); got != want {
 			t.Errorf("%s is %q, want %q", cellOf, got, want)
@@ -143,12 +143,12 @@ func TestReasons(t *testing.T) {
 	s.head["store"] = map[string]any{"ok": false, "error": "disk full"}
 	b := open(t, s.page())
 	for i, tt := range tests {
-		b.until(cell(fmt.Sprint("P", i), "status") + " === " + quote("down for 60 min "+tt.english))
+		b.until(textOf(fmt.Sprint("P", i), "status") + " === " + quote("down for 60 min "+tt.english))
 	}
 	b.until("document.querySelector('#notices').innerText.includes('health checks of \u2066main\u2069')")
 	b.click("#language")
 	for i, tt := range tests {
-		b.until(cell(fmt.Sprint("P", i), "status") + " === " + quote("قطع از ۶۰ دقیقه پیش "+tt.persian))
+		b.until(textOf(fmt.Sprint("P", i), "status") + " === " + quote("قطع از ۶۰ دقیقه پیش "+tt.persian))
 	}
 	b.until("document.querySelector('#notices').innerText.includes('دفترها نوشته نمی‌شوند: \u2066disk full\u2069')")
 	b.shoot("reasons-persian")

@@ -78,7 +78,7 @@ func TestFocusIsKept(t *testing.T) {
 	changed := maps.Clone(rows[3])
 	changed["total_requests"] = 99
 	s.push(changed)
-	b.until(cell("Delta", "requests") + " === '99' && " + focus + " === 'main/Delta'")
+	b.until(textOf("Delta", "requests") + " === '99' && " + focus + " === 'main/Delta'")
 	slices.Reverse(rows)
 	s.reorder(rows...)
 	b.until(shown + ".startsWith('تهران-۱ Delta')")

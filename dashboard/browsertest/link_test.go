@@ -20,7 +20,7 @@ func TestLiveChangeAppears(t *testing.T) {
 	s.head["pools"] = []any{poolStrip("main", "Delta")}
 	s.mu.Unlock()
 	s.push(down)
-	b.until(badge("Alpha") + " === 'down' && " + cell("Alpha", "requests") + " === '7'")
+	b.until(badge("Alpha") + " === 'down' && " + textOf("Alpha", "requests") + " === '7'")
 	b.until("document.querySelector('.carrier strong').textContent === 'Delta' && " + within("Delta", "") + ".classList.contains('carries')")
 	if !eval[bool](b, "window.same === true") {
 		t.Error("the page was loaded again")
