@@ -126,10 +126,10 @@ func TestReasons(t *testing.T) {
 		{"check: answered 503", "a health check was answered with 503", "بررسی سلامت جواب 503 گرفت"},
 		{"proxy_auth", "wrong user or password (proxy_auth)", "نام کاربری یا رمز اشتباه است (proxy_auth)"},
 		{"marked down", "an admin marked it down", "ادمین آن را down کرد"},
-		{"blocked by a.example:443, b.example:443, c.example:443, d.example:443", "blocked by a.example:443, b.example:443, c.example:443 and 1 more", "بلاک‌شده از طرف a.example:443، b.example:443، c.example:443 و ۱ تای دیگر"},
-		{"its last checks took more than 1.5s", "its last checks took more than 1.5 s", "بررسی‌های آخرش بیش از ۱٫۵ ثانیه طول کشید"},
-		{"budget spent: 50.01 USD of 50.00 USD a month", "its budget is spent: $50.01 of $50.00 a month", "سقف بودجه‌اش پر شده: $۵۰٫۰۱ از $۵۰٫۰۰ در ماه"},
-		{"budget spent: 3.00 MB of 2.00 MB in total", "its budget is spent: 3 MB of 2 MB in total", "سقف بودجه‌اش پر شده: ۳ MB از ۲ MB روی هم"},
+		{"blocked by a.example:443, b.example:443, c.example:443, d.example:443", "blocked by a.example:443, b.example:443, c.example:443 and 1 more", "بلاک\u200cشده از طرف a.example:443، b.example:443، c.example:443 و ۱ تای دیگر"},
+		{"its last checks took more than 1.5s", "its last checks took more than 1.5 s", "بررسی\u200cهای آخرش بیش از ۱٫۵ ثانیه طول کشید"},
+		{"budget spent: 50.01 USD of 50.00 USD a month", "its budget is spent: $50.01 of $50.00 a month", "سقف بودجه\u200cاش پر شده: $۵۰٫۰۱ از $۵۰٫۰۰ در ماه"},
+		{"budget spent: 3.00 MB of 2.00 MB in total", "its budget is spent: 3 MB of 2 MB in total", "سقف بودجه\u200cاش پر شده: ۳ MB از ۲ MB روی هم"},
 		{"api.example:443 answered 429", "api.example:443 answered 429", "api.example:443 جواب 429 داد"},
 		{"something: <b>new</b>", "something: <b>new</b>", "something: <b>new</b>"},
 		{"constructor", "constructor", "constructor"},
@@ -150,7 +150,7 @@ func TestReasons(t *testing.T) {
 	for i, tt := range tests {
 		b.until(textOf(fmt.Sprint("P", i), "status") + " === " + quote("قطع از ۶۰ دقیقه پیش "+tt.persian))
 	}
-	b.until("document.querySelector('#notices').innerText.includes('دفترها نوشته نمی‌شوند: \u2066disk full\u2069')")
+	b.until("document.querySelector('#notices').innerText.includes('دفترها نوشته نمی\u200cشوند: \u2066disk full\u2069')")
 	b.shoot("reasons-persian")
 }
 

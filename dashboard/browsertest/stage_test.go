@@ -54,7 +54,7 @@ func (s *stage) open() {
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	s.server = &httptest.Server{Listener: l, Config: &http.Server{Handler: http.HandlerFunc(s.serve)}} //nolint:gosec // of a test
+	s.server = &httptest.Server{Listener: l, Config: &http.Server{Handler: http.HandlerFunc(s.serve)}}
 	s.server.Start()
 }
 
@@ -208,9 +208,7 @@ func proxyRow(name string, given map[string]any) map[string]any {
 		"uptime": 100, "response_time_ms": 120, "total_requests": 0, "failed_requests": 0, "failure_count": 0,
 		"last_check": nil, "next_check": nil, "last_success": nil, "last_error": "", "beats": []int64{}, "troubles": []any{},
 	}
-	for key, value := range given {
-		row[key] = value
-	}
+	maps.Copy(row, given)
 	return row
 }
 
