@@ -2,7 +2,7 @@
 import { el, byId, setText } from "./dom.js";
 import { act, state, putRow } from "./link.js";
 import { filters } from "./filters.js";
-import { t, number } from "./words.js";
+import { t, number, ltr } from "./words.js";
 
 let hiding = 0;
 export function toast(text, bad = false) {
@@ -24,7 +24,7 @@ function confirmed(question, verb) {
 
 async function run(button, work) {
   button.disabled = true;
-  try { await work(); } catch (error) { toast(t("failedCall", error.message), true); } finally { button.disabled = false; }
+  try { await work(); } catch (error) { toast(t("failedCall", ltr(error.message)), true); } finally { button.disabled = false; }
 }
 
 async function carryOut(id, action) {
@@ -45,10 +45,12 @@ function possible(row) {
 }
 
 // menu is filled when it is opened: a thousand proxies need no thousand menus.
-export function menu(id) {
+export function menu(item) {
+  const id = item.dataset.id;
   const list = el("div", { class: "menu", role: "group" });
   const details = el("details", { class: "c-menu", name: "menu" }, el("summary", { "aria-label": t("actions"), title: t("actions") }, "⋯"), list);
   details.addEventListener("toggle", () => {
+    item.parentElement.classList.toggle("open", details.open);
     if (!details.open) { list.replaceChildren(); return; }
     const row = state.rows.get(id);
     list.replaceChildren(...possible(row).map((action) => el("button", {
@@ -67,7 +69,7 @@ export function showActions() {
   const may = Boolean(state.head?.actions);
   document.body.classList.toggle("may-act", may);
   byId("checkall").hidden = !may;
-  byId("alerttest").hidden = !may || !state.head.notifiers.length;
+  byId("alerttest").hidden = !may || !state.head.notifiers.length || state.head.alerts === false;
 }
 
 export function startActions() {
@@ -78,10 +80,9 @@ export function startActions() {
   }));
   byId("alerttest").addEventListener("click", (event) => run(event.target, async () => {
     const { results } = await act("alerts/test");
-    toast(results.map((r) => r.ok ? t("sent", r.notifier) : t("notSent", r.notifier, r.error)).join("; ") || t("noNotifier"), results.some((r) => !r.ok));
+    toast(results.map((r) => r.ok ? t("sent", r.notifier) : t("notSent", r.notifier, ltr(r.error))).join("; ") || t("noNotifier"), results.some((r) => !r.ok));
   }));
   document.addEventListener("click", (event) => {
     for (const open of document.querySelectorAll("details.c-menu[open]")) if (!open.contains(event.target)) open.open = false;
   });
 }
-

@@ -1,11 +1,13 @@
 // The page: what is chosen, which view is open, and the link's news handed on.
 import { byId, el, setText, setClass } from "./dom.js";
 import { state, onChange, start } from "./link.js";
-import { filters, setFilter } from "./filters.js";
-import { t, words, current, setLanguage, toggleDigits, keep, choice, span } from "./words.js";
+import { filters, setFilter, onStep } from "./filters.js";
+import { t, words, current, setLanguage, toggleDigits, hasPersianDigits, keep, choice, span, ltr } from "./words.js";
+import { warning } from "./reasons.js";
 import { showPools, clearPools } from "./pools.js";
 import { showActions, startActions } from "./actions.js";
-import { mountLadder, unmountLadder, updateLadder, tick } from "./ladder.js";
+import { mountLadder, unmountLadder, updateLadder } from "./ladder.js";
+import { tickRows } from "./list.js";
 import { mountMatrix, unmountMatrix, updateMatrix } from "./matrix.js";
 import { mountPlots, unmountPlots } from "./plots.js";
 import { mountBooks, unmountBooks, hasLog } from "./books.js";
@@ -25,6 +27,7 @@ function translate() {
   setText(button, otherName);
   button.lang = other;
   byId("digits").hidden = current() !== "fa";
+  setText(byId("digits"), hasPersianDigits() ? "123" : "۱۲۳");
   clearPools();
   if (state.head) { showPools(); mount(); }
   showLink();
@@ -64,7 +67,7 @@ function showLink() {
   const link = byId("link");
   setClass(link, "link " + state.link);
   const text = state.link === "lost"
-    ? state.refusal ? t("refused", state.refusal) : t("lost", span((Date.now() - state.lostAt) / 1000))
+    ? state.refusal ? t("refused", ltr(state.refusal)) : t("lost", span((Date.now() - state.lostAt) / 1000))
     : t(state.link);
   setText(link, text + (state.head && !state.head.actions && state.link !== "lost" ? " · " + t("readOnly") : ""));
   document.body.classList.toggle("stale", state.link === "lost");
@@ -73,13 +76,13 @@ function showLink() {
 function showNotices() {
   const head = state.head;
   if (!head) return;
-  const list = [...head.warnings];
-  if (!head.store.ok) list.push(t("storeBad", head.store.error || ""));
-  for (const n of head.notifiers) if (!n.ok) list.push(t("notifierBad", n.notifier, n.error));
+  const list = head.warnings.map(warning);
+  if (!head.store.ok) list.push(t("storeBad", ltr(head.store.error || "—")));
+  for (const n of head.notifiers) if (!n.ok) list.push(t("notifierBad", ltr(n.notifier), ltr(n.error || "—")));
   const box = byId("notices");
   if (box.dataset.shown === list.join("\n")) return;
   box.dataset.shown = list.join("\n");
-  box.replaceChildren(...list.map((text) => el("p", { class: "notice bad", dir: "auto" }, text)));
+  box.replaceChildren(...list.map((text) => el("p", { class: "notice bad" }, text)));
 }
 
 let statuses = new Map(), pools = "";
@@ -101,6 +104,8 @@ onChange((what) => {
   if (changed && open === "events") book?.refresh();
 });
 
+onStep(() => { if (state.head) mount(); });
+
 byId("language").addEventListener("click", () => { setLanguage(words().other); translate(); });
 byId("digits").addEventListener("click", () => { toggleDigits(); translate(); });
 byId("theme").addEventListener("click", () => {
@@ -114,4 +119,4 @@ if (choice("theme")) document.documentElement.dataset.theme = choice("theme");
 translate();
 startActions();
 start();
-setInterval(() => { tick(); if (state.link === "lost") showLink(); }, 1000);
+setInterval(() => { tickRows(); if (state.link === "lost") showLink(); }, 1000);

@@ -2,7 +2,8 @@
 import { el, setText } from "./dom.js";
 import { call, state } from "./link.js";
 import { filters, setFilter } from "./filters.js";
-import { t, clock, millis, bytes } from "./words.js";
+import { reason } from "./reasons.js";
+import { t, clock, millis, bytes, ltr } from "./words.js";
 
 const page = 100;
 let mounted = 0;
@@ -13,7 +14,7 @@ const word = (status) => el("span", { class: "badge s-" + status }, t(status));
 
 function eventRow(row) {
   return [el("time", {}, clock(row.time)), el("b", { dir: "auto" }, row.pool + "/" + row.proxy),
-    el("span", {}, word(row.from), " → ", word(row.to)), el("span", { dir: "auto" }, row.reason)];
+    el("span", {}, word(row.from), " → ", word(row.to)), el("span", {}, reason(row.reason))];
 }
 
 function logRow(row) {
@@ -49,7 +50,7 @@ export function mountBooks(view, name) {
       more.hidden = rows.length < page;
       setText(empty, body.children.length ? "" : t(kind.empty));
     } catch (error) {
-      if (turn === mounted) setText(empty, t("failedCall", error.message));
+      if (turn === mounted) setText(empty, t("failedCall", ltr(error.message)));
     }
     more.disabled = false;
   }

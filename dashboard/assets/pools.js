@@ -22,8 +22,7 @@ function facts(pool) {
     ["month", money ? against(month.cost_usd + (month.cost_per_month || 0), budgets(pool.name, "month")) : t("unknown")],
     ["saved", money ? dollars(month.saved_usd) : t("unknown")],
     ["success", month?.requests ? percent((month.requests - month.failed) / month.requests * 100) : t("unknown")],
-    ["p50", pool.p50_ms ? millis(pool.p50_ms) : t("unknown")],
-    ["p95", pool.p95_ms ? millis(pool.p95_ms) : t("unknown")],
+    ["answers", pool.p95_ms ? millis(pool.p50_ms) + " · " + millis(pool.p95_ms) : t("unknown")],
     ["failovers", number(pool.failovers)],
   ];
 }

@@ -3,36 +3,57 @@ import { el, svg, setText, setClass, setTitle } from "./dom.js";
 import { statusOf } from "./filters.js";
 import { state } from "./link.js";
 import { menu } from "./actions.js";
+import { reason, targets } from "./reasons.js";
 import { t, number, percent, dollars, millis, bytes, span, clock } from "./words.js";
 
 const columns = ["proxy", "status", "priority", "cost", "uptime", "response", "requests", "traffic", "checks", "next"];
 
 export const heading = () => el("div", { class: "row head", "aria-hidden": "true" }, ...columns.map((c) => el("span", { class: "c-" + c }, t(c))), el("span", { class: "c-menu" }));
 
+// makeRow is a row that only says who it is.
 export function makeRow(id) {
-  const cells = {};
-  for (const name of columns) cells[name] = el("div", { class: "c-" + name, "data-name": t(name) });
   const name = el("strong", { dir: "auto" }), kind = el("small", { dir: "auto" }), address = el("small", { class: "address", dir: "ltr" });
-  cells.proxy.append(name, kind, address);
-  const badge = el("span"), since = el("small"), reason = el("small", { class: "reason", dir: "auto" });
-  cells.status.append(badge, since, reason);
-  const price = el("span"), bar = svg("svg", { class: "bar-svg", viewBox: "0 0 100 4", preserveAspectRatio: "none" });
-  const filled = svg("rect", { height: 4, width: 0 });
-  bar.append(filled);
-  const budget = el("small");
+  const proxy = el("div", { class: "c-proxy" }, name, kind, address);
+  return { id, element: el("li", { class: "row", role: "listitem", "data-id": id }, proxy), name, kind, address, cells: null };
+}
+
+export function nameRow(row, view) {
+  setText(view.name, row.name);
+  setText(view.kind, t(row.type === "other" ? "other_type" : row.type) + (state.head?.pools.length > 1 ? " · " + row.pool : ""));
+  setText(view.address, row.url);
+}
+
+// strip leaves of a row no more than who it is.
+export function strip(view) {
+  if (!view.cells) return;
+  for (const part of [...Object.values(view.cells), view.menu]) part.remove();
+  view.cells = null;
+}
+
+// furnish puts in all that fillRow fills.
+export function furnish(view) {
+  if (view.cells) return;
+  const cells = {};
+  for (const name of columns) if (name !== "proxy") cells[name] = el("div", { class: "c-" + name, "data-name": t(name) });
+  const badge = el("span"), since = el("small", { class: "since" }), reason = el("small", { class: "reason" });
+  cells.status.append(badge, " ", since, reason);
+  const price = el("span"), filled = svg("rect", { height: 4, width: 0 }), budget = el("small");
+  const bar = svg("svg", { class: "bar-svg", viewBox: "0 0 100 4", preserveAspectRatio: "none" }, filled);
   cells.cost.append(price, bar, budget);
   const uptime = el("span"), response = el("span");
   cells.uptime.append(uptime);
   cells.response.append(response);
   const good = svg("path", { class: "good" }), bad = svg("path", { class: "bad" });
-  const beats = svg("svg", { class: "beats", viewBox: "0 0 120 20", role: "img" }, good, bad);
+  const beats = svg("svg", { class: "beats", viewBox: "0 0 120 20", role: "img" }, svg("path", { class: "track", d: track }), good, bad);
   cells.checks.append(beats);
-  const element = el("li", { class: "row", "data-id": id }, ...columns.map((c) => cells[c]));
-  element.append(menu(id));
-  return { element, cells, name, kind, address, badge, since, reason, price, bar, filled, budget, uptime, response, good, bad, beats };
+  Object.assign(view, { cells, badge, since, reason, price, bar, filled, budget, uptime, response, good, bad, beats, menu: menu(view.element) });
+  view.element.append(...Object.values(cells), view.menu);
 }
 
 const grade = (value, good, fair) => value >= good ? "good" : value >= fair ? "fair" : "bad";
+
+// track is the place of thirty checks.
+const track = Array.from({ length: 30 }, (_, i) => `M${i * 4} 16h3v4h-3z`).join("");
 
 function drawBeats(row, view) {
   let good = "", bad = "", failed = 0;
@@ -61,23 +82,21 @@ function showBudget(row, view) {
 
 function reasonOf(row) {
   const parts = [];
-  if (row.reason) parts.push(row.reason);
-  if (row.failing_for.length) parts.push(t("failingFor", row.failing_for.join(", ")));
-  if (row.blocked_for.length && row.status !== "blocked") parts.push(t("blockedFor", row.blocked_for.join(", ")));
-  return parts.join("; ");
+  if (row.reason) parts.push(reason(row.reason));
+  if (row.failing_for.length) parts.push(t("failingFor", targets(row.failing_for)));
+  if (row.blocked_for.length && row.status !== "blocked") parts.push(t("blockedFor", targets(row.blocked_for)));
+  return parts.join(t("semicolon"));
 }
+
+export const isCarrier = (row) => Boolean(state.head?.pools.some((p) => p.name === row.pool && p.carrier === row.name));
 
 export function fillRow(row, view) {
   const status = statusOf(row), { cells } = view;
-  const carries = state.head?.pools.some((p) => p.name === row.pool && p.carrier === row.name);
-  setText(view.name, row.name);
-  setText(view.kind, t(row.type === "other" ? "other_type" : row.type) + (state.head?.pools.length > 1 ? " · " + row.pool : ""));
-  setText(view.address, row.url);
   setTitle(view.address, row.url);
   setClass(view.badge, "badge s-" + status);
   setText(view.badge, t(status));
   setText(view.reason, reasonOf(row));
-  setTitle(view.reason, row.last_error ? t("lastError", row.last_error) : "");
+  setTitle(view.reason, row.last_error ? t("lastError", reason(row.last_error)) : "");
   setText(cells.priority, number(row.priority));
   setText(view.price, row.cost_per_gb ? `${t("perGB", dollars(row.cost_per_gb))} · ${dollars(row.estimated_cost)}` : t("free"));
   showBudget(row, view);
@@ -89,7 +108,7 @@ export function fillRow(row, view) {
   setText(cells.requests, number(row.total_requests) + (row.failed_requests ? ` (${number(row.failed_requests)} ${t("failed")})` : ""));
   setText(cells.traffic, bytes(row.traffic_mb * 2 ** 20));
   drawBeats(row, view);
-  view.element.classList.toggle("carries", Boolean(carries));
+  view.element.classList.toggle("carries", isCarrier(row));
   tickRow(row, view);
 }
 
@@ -99,5 +118,5 @@ export function tickRow(row, view) {
   setText(view.since, row.since ? t("since", span((now - Date.parse(row.since)) / 1000)) : "");
   if (row.since) setTitle(view.since, clock(row.since));
   const next = row.next_check ? (Date.parse(row.next_check) - now) / 1000 : null;
-  setText(view.cells.next, next === null ? t("never") : next <= 0 ? t("now") : t("in", span(next)));
+  setText(view.cells.next, next === null ? t("never") : next < 1 ? t("now") : t("in", span(next)));
 }

@@ -30,11 +30,18 @@ export function t(key, ...values) {
   const text = texts[language][key] ?? texts.en[key] ?? key;
   return text.replace(/\{(\d)\}/g, (_, i) => values[i] ?? "");
 }
+// ltr keeps apart what is read from left to right in every language.
+export const ltr = (text) => "\u2066" + text + "\u2069";
 export const number = (n, digits = 0) => format("number", digits).format(n);
-export const percent = (n) => number(n, n >= 99.95 || n < 10 ? 2 : 1) + (language === "fa" && persian ? "٪" : "%");
+
+// percent rounds down, so that what is 95 % is green and 94.99 % does not look so.
+export function percent(n) {
+  const digits = n >= 99.9 || n < 10 ? 2 : 1;
+  return number(Math.floor(n * 10 ** digits + 1e-6) / 10 ** digits, digits) + (language === "fa" && persian ? "٪" : "%");
+}
 export function dollars(n) {
   const digits = Math.abs(n) >= 1000 ? 0 : Math.abs(n) >= 0.01 || Math.abs(n) < 0.00005 ? 2 : 4;
-  return "\u2066$" + format("number", digits, digits).format(n) + "\u2069";
+  return ltr("$" + format("number", digits, digits).format(n));
 }
 export const clock = (time) => format("time", 0).format(new Date(time));
 // moments are what is said of a time on a plot. A day is told in UTC: it is one of
@@ -53,7 +60,7 @@ export function bytes(n) {
   const units = ["B", "KB", "MB", "GB", "TB"];
   let i = 0;
   for (; n >= 1024 && i < units.length - 1; i++) n /= 1024;
-  return "\u2066" + number(n, n < 10 && i > 0 ? 1 : 0) + " " + units[i] + "\u2069";
+  return ltr(number(n, n < 10 && i > 0 ? 1 : 0) + " " + units[i]);
 }
 export function span(seconds) {
   const s = Math.max(0, Math.round(seconds));

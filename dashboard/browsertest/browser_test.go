@@ -2,6 +2,7 @@ package browsertest
 
 import (
 	"context"
+	"errors"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -30,40 +31,48 @@ type browser struct {
 	tolerate bool     // the server is to be lost
 }
 
-// open shows a page, at the size of a desktop.
-func open(t *testing.T, url string) *browser {
-	t.Helper()
-	path := find(t)
+// chromium is the browser of all tests, started by the first that needs it. Each
+// has a tab of its own, and an origin, with all that is kept for it.
+var chromium = sync.OnceValues(func() (context.Context, error) {
+	path := ""
+	for _, name := range []string{"chromium", "chromium-browser", "google-chrome", "chrome"} {
+		if found, err := exec.LookPath(name); err == nil {
+			path = found
+			break
+		}
+	}
+	if path == "" {
+		return nil, errors.New("no Chromium found. On Debian: apt-get install chromium")
+	}
 	options := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.ExecPath(path), chromedp.WindowSize(1360, 900), chromedp.Flag("lang", "en-GB"))
 	if os.Geteuid() == 0 {
 		options = append(options, chromedp.NoSandbox) // Chromium has none for root
 	}
-	ctx, cancel := chromedp.NewExecAllocator(context.Background(), options...)
-	t.Cleanup(cancel)
-	ctx, cancel = chromedp.NewContext(ctx)
+	ctx, _ := chromedp.NewExecAllocator(context.Background(), options...)
+	ctx, quitChromium = chromedp.NewContext(ctx, chromedp.WithErrorf(func(string, ...any) {})) // it complains of events that it does not know
+	return ctx, chromedp.Run(ctx)
+})
+
+var quitChromium = func() {}
+
+// open shows a page, at the size of a desktop. Where there is no browser the test
+// is skipped, but in CI, which sets BROWSER_REQUIRED.
+func open(t *testing.T, url string) *browser {
+	t.Helper()
+	parent, err := chromium()
+	if err != nil {
+		if os.Getenv("BROWSER_REQUIRED") != "" {
+			t.Fatal(err)
+		}
+		t.Skipf("NOT TESTED: %v", err)
+	}
+	ctx, cancel := chromedp.NewContext(parent)
 	t.Cleanup(cancel)
 	b := &browser{t: t, ctx: ctx}
 	chromedp.ListenTarget(ctx, b.hear)
 	b.run(network.Enable(), log.Enable(), chromedp.EmulateViewport(1360, 900), chromedp.Navigate(url))
 	t.Cleanup(b.check)
 	return b
-}
-
-// find is the browser. Where there is none the test is skipped, but in CI, which
-// sets BROWSER_REQUIRED.
-func find(t *testing.T) string {
-	t.Helper()
-	for _, name := range []string{"chromium", "chromium-browser", "google-chrome", "chrome"} {
-		if path, err := exec.LookPath(name); err == nil {
-			return path
-		}
-	}
-	const missing = "NOT TESTED: no Chromium found. On Debian: apt-get install chromium"
-	if os.Getenv("BROWSER_REQUIRED") != "" {
-		t.Fatal(missing)
-	}
-	t.Skip(missing)
-	return ""
 }
 
 func (b *browser) hear(event any) {
@@ -109,14 +118,15 @@ func eval[T any](b *browser, expression string) (value T) {
 	return value
 }
 
-// until waits until an expression is true on the page.
+// until waits until an expression is true on the page. While it cannot be
+// evaluated, because an element is missing say, it is not.
 func (b *browser) until(expression string) {
 	b.t.Helper()
 	ctx, cancel := context.WithTimeout(b.ctx, patience)
 	defer cancel()
-	if err := chromedp.Run(ctx, chromedp.Poll(expression, nil, chromedp.WithPollingInterval(50*time.Millisecond), chromedp.WithPollingTimeout(patience))); err != nil {
+	if err := chromedp.Run(ctx, chromedp.Poll("(() => { try { return "+expression+"; } catch { return false; } })()", nil, chromedp.WithPollingInterval(50*time.Millisecond), chromedp.WithPollingTimeout(patience))); err != nil {
 		b.shoot("failed-" + strings.ReplaceAll(b.t.Name(), "/", "-"))
-		b.t.Fatalf("never true: %s: %v\n%s", expression, err, eval[string](b, "document.body.innerText.slice(0, 1500)"))
+		b.t.Fatalf("never true: %s: %v\n%s", expression, err, eval[string](b, "document.body.innerText.slice(0, 600)"))
 	}
 }
 

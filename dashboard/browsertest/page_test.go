@@ -15,7 +15,7 @@ func TestEveryStatusIsShown(t *testing.T) {
 	w := inEveryStatus(t, "actions on")
 	b := open(t, w.page())
 	for proxy, status := range map[string]string{
-		"VPS-Germany-Main": "blocked", "Datacenter-1": "healthy", "Datacenter-2": "down", "Datacenter-3": "degraded", "<img>": "disabled", "Residential": "healthy",
+		"VPS-Germany-Main": "blocked", "VPS-Finland": "healthy", "Datacenter-1": "healthy", "Datacenter-2": "down", "Datacenter-3": "degraded", "<img>": "disabled", "Residential": "healthy",
 	} {
 		b.until(badge(proxy) + " === '" + status + "'")
 	}
@@ -56,9 +56,9 @@ func TestViews(t *testing.T) {
 func TestLiveAndFilters(t *testing.T) {
 	w := inEveryStatus(t, "")
 	b := open(t, w.page()+"?status=healthy")
-	b.until("document.querySelectorAll('li.row:not([hidden])').length === 2")
+	b.until("document.querySelectorAll('li.row:not([hidden])').length === 4")
 	w.act("Residential", "disable")
-	b.until("document.querySelectorAll('li.row:not([hidden])').length === 1")
+	b.until("document.querySelectorAll('li.row:not([hidden])').length === 3")
 	w.act("Residential", "enable")
 	b.until(badge("Residential") + " === 'healthy'")
 	b.run(chromedp.SetValue("#f-status", ""), chromedp.Evaluate("document.querySelector('#f-status').dispatchEvent(new Event('change'))", nil))
@@ -69,68 +69,6 @@ func TestLiveAndFilters(t *testing.T) {
 	}
 }
 
-func TestActions(t *testing.T) {
-	w := inEveryStatus(t, "actions on")
-	b := open(t, w.page())
-	do := func(proxy, action string) {
-		t.Helper()
-		b.until(badge(proxy) + " !== undefined")
-		b.click("li[data-id=\"main/" + proxy + "\"] summary")
-		b.click("li[data-id=\"main/" + proxy + "\"] [data-action=" + action + "]")
-	}
-	b.click("li[data-id=\"main/Residential\"] summary")
-	b.until("document.querySelectorAll('.menu button').length > 3")
-	b.shoot("menu")
-	b.click("li[data-id=\"main/Residential\"] summary")
-	do("Residential", "disable")
-	w.until("disabled", func() bool { return !w.row("Residential").Active })
-	b.until(badge("Residential") + " === 'disabled'")
-	do("Residential", "enable")
-	w.until("enabled", func() bool { return w.row("Residential").Active })
-	do("VPS-Germany-Main", "unblock")
-	w.until("unblocked", func() bool { return w.row("VPS-Germany-Main").Status == "healthy" })
-	do("Datacenter-1", "reset-stats")
-	b.until("document.querySelector('#ask').open")
-	before := w.row("Datacenter-1").Requests
-	b.click("#ask [value=no]")
-	b.until("!document.querySelector('#ask').open")
-	if got := w.row("Datacenter-1").Requests; got < before || got == 0 {
-		t.Errorf("reset although it was not confirmed: %d, before %d", got, before)
-	}
-	do("Datacenter-1", "reset-stats")
-	b.click("#ask [value=yes]")
-	w.until("reset", func() bool { return w.row("Datacenter-1").Requests == 0 })
-	b.click("#checkall")
-	b.until("document.querySelector('#toast').textContent.startsWith('Checked')")
-}
-
-func TestLanguagesAndPhone(t *testing.T) {
-	w := inEveryStatus(t, "actions on")
-	b := open(t, w.page())
-	b.until(badge("Datacenter-3") + " === 'degraded'")
-	b.click("#language")
-	b.until("document.documentElement.dir === 'rtl' && document.documentElement.lang === 'fa'")
-	b.until(badge("Datacenter-2") + " === 'قطع'")
-	b.until("/[۰-۹]/.test(document.querySelector('li .c-uptime').textContent)")
-	b.shoot("desktop-persian")
-	b.click("#digits")
-	b.until("!/[۰-۹]/.test(document.querySelector('li .c-uptime').textContent)")
-	for _, language := range []string{"fa", "en"} {
-		b.run(chromedp.EmulateViewport(375, 740))
-		for _, view := range []string{"ladder", "matrix", "plots", "events", "log"} {
-			b.click("#tab-" + view)
-			b.until("document.querySelector('#view').children.length > 0")
-			if got := eval[int](b, "document.scrollingElement.scrollWidth"); got > 375 {
-				t.Errorf("%s in %s is %d wide", view, language, got)
-			}
-			b.shoot("phone-" + language + "-" + view)
-		}
-		b.click("#language")
-	}
-	b.click("#theme")
-	b.until("document.documentElement.dataset.theme === 'dark'")
-}
-
 func TestServerIsLost(t *testing.T) {
 	w := inEveryStatus(t, "")
 	b := open(t, w.page())
@@ -139,29 +77,4 @@ func TestServerIsLost(t *testing.T) {
 	w.stop()
 	b.until("document.querySelector('#link').textContent.startsWith('Lost the server')")
 	b.shoot("lost")
-}
-
-// TestThousand: scrolling and filtering leave the page time to draw.
-func TestThousand(t *testing.T) {
-	w := start(t, manyProxies(1000), "")
-	b := open(t, w.page())
-	b.until("document.querySelectorAll('li.row').length === 1000")
-	b.run(chromedp.Evaluate(`
-		window.long = []; new PerformanceObserver((l) => long.push(...l.getEntries().map((e) => e.duration))).observe({ type: "longtask" });
-		(async () => {
-			const frame = () => new Promise(requestAnimationFrame);
-			for (let y = 0; y < 30000; y += 500) { scrollTo(0, y); await frame(); }
-			scrollTo(0, 0); await frame(); await frame();
-			window.scrolled = long.length;
-			const field = document.querySelector("#f-q");
-			for (const q of ["1", "19", "198", "Proxy-09", "0999", ""]) { field.value = q; field.dispatchEvent(new Event("input")); await frame(); await frame(); }
-			window.finished = true;
-		})()`, nil))
-	b.until("window.finished === true")
-	worst := eval[float64](b, "Math.max(0, ...long)")
-	t.Logf("frames over 50 ms: %d while scrolling, %d in all, the worst %v ms", eval[int](b, "scrolled"), eval[int](b, "long.length"), worst)
-	if worst > 250 { // the aim is 50, on a machine that does nothing else
-		t.Errorf("a frame took %v ms", worst)
-	}
-	b.shoot("thousand")
 }

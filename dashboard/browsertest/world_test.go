@@ -36,6 +36,7 @@ func TestMain(m *testing.M) {
 		panic(fmt.Sprintf("building Caddy: %v\n%s", err, out))
 	}
 	code := m.Run()
+	quitChromium()
 	_ = os.RemoveAll(dir)
 	os.Exit(code)
 }
@@ -78,7 +79,25 @@ func refuses(w http.ResponseWriter, r *http.Request) {
 	http.Error(w, "too many", http.StatusTooManyRequests)
 }
 
-// everyStatus is a pool with a proxy in every status, once it was asked.
+// unwell is one that gets through to the checks and to nobody else.
+func unwell(w http.ResponseWriter, r *http.Request) {
+	if strings.HasPrefix(r.URL.Path, "/check") {
+		fine(w, r)
+		return
+	}
+	panic(http.ErrAbortHandler)
+}
+
+// large is one through which much comes.
+func large(w http.ResponseWriter, r *http.Request) {
+	if strings.HasPrefix(r.URL.Path, "/check") {
+		fine(w, r)
+		return
+	}
+	_, _ = w.Write(make([]byte, 1<<20))
+}
+
+// everyStatus is two pools with a proxy in every status, once they were asked.
 func everyStatus(t *testing.T) string {
 	closed := freeAddr(t)
 	return fmt.Sprintf(`
@@ -90,8 +109,12 @@ func everyStatus(t *testing.T) string {
 				priority 1
 			}
 			proxy Datacenter-1 %s {
-				type vps
+				type datacenter
 				priority 2
+			}
+			proxy VPS-Finland %s {
+				type vps
+				priority 3
 			}
 			proxy Datacenter-2 http://%s {
 				type datacenter
@@ -117,8 +140,26 @@ func everyStatus(t *testing.T) string {
 				metered_interval 1s
 				slow 300ms
 			}
-		}`, upstream(t, refuses), upstream(t, fine), closed, upstream(t, slow), upstream(t, fine),
-		strings.TrimPrefix(upstream(t, fine), "http://"))
+		}
+		pool scraping {
+			proxy Metered-1 %s {
+				type residential
+				cost_per_gb 8
+				budget 2MB day hard
+			}
+			proxy Metered-2 %s {
+				type residential
+				cost_per_gb 10
+				budget 20USD month
+			}
+			health_check {
+				url http://check.example.com/check
+				expect 200
+				interval 1s
+				metered_interval 1s
+			}
+		}`, upstream(t, refuses), upstream(t, fine), upstream(t, unwell), closed, upstream(t, slow), upstream(t, fine),
+		strings.TrimPrefix(upstream(t, fine), "http://"), upstream(t, large), upstream(t, large))
 }
 
 // manyProxies is a pool of n that nobody checks.
@@ -151,6 +192,10 @@ func start(t *testing.T, pools, options string) *world {
 	if !strings.HasPrefix(pools, "storage ") {
 		pools = "storage memory\n" + pools
 	}
+	scraping := ""
+	if strings.Contains(pools, "pool scraping") {
+		scraping = "handle_path /scrape/* {\nproxy_pool http://shop.example.com {\npool scraping\n}\n}"
+	}
 	config := fmt.Sprintf(`{
 	admin %s
 	auto_https off
@@ -166,10 +211,13 @@ http://127.0.0.1:%s {
 		%s
 	}
 	handle_path /call/* {
-		proxy_pool http://api.example.com
+		proxy_pool http://api.example.com {
+			pool main
+		}
 	}
+	%s
 }
-`, w.admin, pools, port, options)
+`, w.admin, pools, port, options, scraping)
 	file := filepath.Join(dir, "Caddyfile")
 	if err := os.WriteFile(file, []byte(config), 0o600); err != nil {
 		t.Fatal(err)
@@ -230,10 +278,10 @@ func (w *world) until(what string, holds func() bool) {
 	}
 }
 
-// request sends a request through the pool.
-func (w *world) request() {
+// request sends a request through a pool.
+func (w *world) request(path string) {
 	w.t.Helper()
-	resp, err := http.Get("http://" + w.site + "/call/x")
+	resp, err := http.Get("http://" + w.site + path)
 	if err != nil {
 		w.t.Fatal(err)
 	}
@@ -256,9 +304,12 @@ func (w *world) act(proxy, action string) {
 
 // row is what the status says of a proxy.
 func (w *world) row(proxy string) (row struct {
-	Status   string
-	Active   bool
-	Requests int64 `json:"total_requests"`
+	Status    string
+	Active    bool
+	Requests  int64    `json:"total_requests"`
+	Failing   []string `json:"failing_for"`
+	LastCheck string   `json:"last_check"`
+	Budget    struct{ Spent bool }
 }) {
 	w.t.Helper()
 	resp, err := http.Get("http://" + w.admin + "/proxy_pool/status")
@@ -288,11 +339,22 @@ func inEveryStatus(t *testing.T, options string) *world {
 	t.Helper()
 	w := start(t, everyStatus(t), options)
 	w.act("<img>", "disable")
+	w.act("Datacenter-1", "disable") // until others have failed
 	w.until("every status", func() bool {
-		if w.row("VPS-Germany-Main").Status != "blocked" {
-			w.request()
+		main, failing := w.row("VPS-Germany-Main"), w.row("VPS-Finland")
+		if main.Status != "blocked" || len(failing.Failing) == 0 {
+			w.request("/call/x")
 		}
-		return w.row("VPS-Germany-Main").Status == "blocked" && w.row("Datacenter-2").Status == "down" && w.row("Datacenter-3").Status == "degraded"
+		spent := w.row("Metered-1").Budget.Spent
+		if !spent {
+			w.request("/scrape/x")
+		}
+		return main.Status == "blocked" && len(failing.Failing) == 1 && spent &&
+			w.row("Datacenter-2").Status == "down" && w.row("Datacenter-3").Status == "degraded"
 	})
+	w.act("Datacenter-1", "enable")
+	for range 3 {
+		w.request("/call/x")
+	}
 	return w
 }

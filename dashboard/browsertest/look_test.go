@@ -1,0 +1,141 @@
+package browsertest
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/chromedp/chromedp"
+)
+
+var allViews = []string{"ladder", "matrix", "plots", "events", "log"}
+
+// fits fails where one has to scroll sideways.
+func (b *browser) fits(what string, width int) {
+	b.t.Helper()
+	if got := eval[int](b, "document.scrollingElement.scrollWidth"); got > width {
+		b.t.Errorf("%s is %d wide on a screen of %d", what, got, width)
+	}
+}
+
+func TestLanguagesAndPhone(t *testing.T) {
+	w := inEveryStatus(t, "actions on")
+	b := open(t, w.page())
+	b.until(badge("Datacenter-3") + " === 'degraded'")
+	b.click("#language")
+	b.until("document.documentElement.dir === 'rtl' && document.documentElement.lang === 'fa' && document.title === 'استخر پروکسی'")
+	b.until(badge("Datacenter-2") + " === 'قطع'")
+	b.until("/[۰-۹]/.test(document.querySelector('li .c-uptime').textContent)")
+	b.until("document.querySelector('li .c-proxy').getBoundingClientRect().left > document.querySelector('li .c-next').getBoundingClientRect().left")
+	b.shoot("desktop-persian")
+	b.run(chromedp.Reload())
+	b.until("document.documentElement.dir === 'rtl' && " + badge("Datacenter-2") + " === 'قطع'")
+	b.click("#digits")
+	b.until("!/[۰-۹]/.test(document.querySelector('li .c-uptime').textContent)")
+	for _, language := range []string{"fa", "en"} {
+		b.run(chromedp.EmulateViewport(375, 740))
+		for _, view := range allViews {
+			b.click("#tab-" + view)
+			b.until("document.querySelector('#view').children.length > 0")
+			b.fits(view+" in "+language, 375)
+			b.shoot("phone-" + language + "-" + view)
+		}
+		b.click("#tab-ladder")
+		b.until(within("Datacenter-1", "summary") + " !== null")
+		b.click(`li[data-id="main/Datacenter-1"] summary`)
+		b.until("document.querySelectorAll('.menu button').length > 2")
+		b.run(chromedp.Evaluate("document.querySelector('.menu').scrollIntoView({ block: 'center' })", nil))
+		b.fits("the menu in "+language, 375)
+		b.shoot("phone-" + language + "-menu")
+		b.click("#language")
+	}
+}
+
+// TestThemes: as the system prefers, until one chooses, and then as one chose.
+func TestThemes(t *testing.T) {
+	b := open(t, newStage(t, fiveProxies()...).page())
+	const background = "getComputedStyle(document.body).backgroundColor"
+	const light, dark = background + " === 'rgb(244, 245, 247)'", background + " === 'rgb(20, 23, 28)'"
+	b.until("document.querySelectorAll('li.row').length === 5")
+	for _, scheme := range []string{"dark", "light"} {
+		b.scheme(scheme)
+		b.until(map[string]string{"dark": dark, "light": light}[scheme])
+	}
+	b.click("#theme")
+	b.until(dark)
+	b.run(chromedp.Reload())
+	b.until(dark)
+	b.click("#theme")
+	b.until(light)
+	b.scheme("dark")
+	b.until(light)
+}
+
+// contrast is the least contrast of a text with what it stands on, and the text.
+// See the WCAG, 1.4.3: 4.5 is asked for.
+const contrast = `(() => {
+	const channels = (color) => (/^rgba?\((.*)\)$/.exec(color)?.[1] ?? "").split(",").map(Number);
+	const linear = (c) => (c /= 255) <= 0.04045 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4;
+	const light = ([r, g, b]) => 0.2126 * linear(r) + 0.7152 * linear(g) + 0.0722 * linear(b);
+	const ground = (e) => { for (; e; e = e.parentElement) { const c = channels(getComputedStyle(e).backgroundColor); if (c.length === 3) return c; } return [255, 255, 255]; };
+	let worst = [99, ""];
+	for (const e of document.querySelectorAll("body *")) {
+		if (![...e.childNodes].some((n) => n.nodeType === 3 && n.data.trim()) || !e.checkVisibility({ visibilityProperty: true }) || e.closest("script, noscript, svg")) continue;
+		const [a, b] = [light(channels(getComputedStyle(e).color)), light(ground(e))];
+		const ratio = (Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05);
+		if (!(ratio >= worst[0])) worst = [ratio, e.className + ": " + e.textContent];
+	}
+	return worst;
+})()`
+
+func TestEveryTextHasContrast(t *testing.T) {
+	w := inEveryStatus(t, "actions on")
+	for _, scheme := range []string{"light", "dark"} {
+		b := open(t, w.page())
+		b.scheme(scheme)
+		for _, view := range []string{"ladder", "matrix", "events", "log"} {
+			b.click("#tab-" + view)
+			b.until("document.querySelectorAll('#view .badge, #view td').length > 5")
+			worst := eval[[]any](b, contrast)
+			if ratio, ok := worst[0].(float64); !ok || ratio < 4.5 {
+				t.Errorf("%s, %s: the contrast of %q is %v", scheme, view, worst[1], worst[0])
+			}
+		}
+	}
+}
+
+// TestUnusualPools: what has nothing, little, or too much to say is not broken.
+func TestUnusualPools(t *testing.T) {
+	long := strings.Repeat("a-very-long-name", 4)
+	tests := []struct {
+		name string
+		rows []map[string]any
+		says string
+	}{
+		{"no proxies", nil, "No proxy is configured."},
+		{"one proxy", []map[string]any{proxyRow("Only", nil)}, "1 of 1 shown"},
+		{"all down", []map[string]any{
+			proxyRow("A", map[string]any{"status": "down", "usable": false, "uptime": 12.5, "reason": "check: dial_timeout"}),
+			proxyRow("B", map[string]any{"status": "down", "usable": false, "uptime": 0, "reason": "proxy_payment"}),
+		}, "No usable proxy"},
+		{"long names", []map[string]any{
+			proxyRow(long, map[string]any{"url": "https://" + long + ".example:65535", "status": "blocked", "blocked_for": []string{long + ".example:443"}, "reason": "blocked by " + long + ".example:443"}),
+			proxyRow("سرور-مجازی-تهران-شمارهٔ-یک", map[string]any{"type": "vps"}),
+		}, "سرور-مجازی-تهران-شمارهٔ-یک"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			b := open(t, newStage(t, tt.rows...).page())
+			for _, width := range []int64{1360, 375} {
+				b.run(chromedp.EmulateViewport(width, 740))
+				b.until("document.body.innerText.includes(" + quote(tt.says) + ")")
+				b.fits(tt.name, int(width))
+				b.shoot(strings.ReplaceAll("unusual "+tt.name, " ", "-") + map[int64]string{1360: "", 375: "-phone"}[width])
+			}
+			for _, view := range allViews {
+				b.click("#tab-" + view)
+				b.until("document.querySelector('#view').children.length > 0")
+				b.fits(tt.name+", "+view, 375)
+			}
+		})
+	}
+}
