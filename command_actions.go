@@ -56,7 +56,7 @@ func (a *asked) act(ctx context.Context, action string) (*statusRow, error) {
 		return nil, err
 	}
 	return row, a.print(answer, func() error {
-		return a.screen.table(statusTable([]statusRow{*row}, time.Now()))
+		return a.screen.table(statusTable(&statusAnswer{Timestamp: *stamp(time.Now())}, []statusRow{*row}))
 	})
 }
 
@@ -144,7 +144,7 @@ func (a *asked) showUnwell(status *statusAnswer) error {
 		}
 	}
 	if len(unwell) > 0 {
-		if err := a.screen.table(statusTable(unwell, status.when())); err != nil {
+		if err := a.screen.table(statusTable(status, unwell)); err != nil {
 			return err
 		}
 		fmt.Fprintln(a.screen.out)

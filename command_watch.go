@@ -143,15 +143,15 @@ func (a *asked) show(f *frame, every time.Duration) error {
 func (s *screen) draw(f *frame, title string) ([]string, error) {
 	var text bytes.Buffer
 	drawn := *s
-	drawn.out = &text
+	drawn.out, drawn.cut = &text, true
 	if f.err != nil {
-		drawn.say(table.Red, "%s", table.Fit(f.lostFor(), s.width))
+		drawn.say(table.Red, "%s", f.lostFor())
 	} else {
-		drawn.say(table.Dim, "%s", table.Fit(title, s.width))
+		drawn.say(table.Dim, "%s", title)
 	}
 	drawn.summary(f.status)
 	fmt.Fprintln(&text)
-	if err := drawn.table(statusTable(f.status.Proxies, f.status.when())); err != nil {
+	if err := drawn.table(statusTable(f.status, f.status.Proxies)); err != nil {
 		return nil, err
 	}
 	lines := strings.Split(strings.TrimRight(text.String(), "\n"), "\n")
