@@ -3,6 +3,7 @@ package proxypool
 import (
 	"encoding/json"
 	"net/http"
+	"strconv"
 	"time"
 
 	"github.com/caddy-proxypool/proxypool/alert"
@@ -168,8 +169,14 @@ func listOf(list []string) []string {
 }
 
 func answerJSON(w http.ResponseWriter, answer any) error {
+	body, err := json.Marshal(answer)
+	if err != nil {
+		return err
+	}
 	w.Header().Set("Content-Type", "application/json")
-	return json.NewEncoder(w).Encode(answer)
+	w.Header().Set("Content-Length", strconv.Itoa(len(body)+1))
+	_, err = w.Write(append(body, '\n'))
+	return err
 }
 
 // tellHealth adds how the books and the deliveries of alerts do.

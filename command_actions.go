@@ -67,7 +67,7 @@ func (a *asked) named(ctx context.Context) (poolName, proxy string, err error) {
 	if poolName, proxy, ok := strings.Cut(name, "/"); ok {
 		return poolName, proxy, nil
 	}
-	_, status, err := a.status(ctx)
+	_, status, err := a.status(ctx, true)
 	if err != nil {
 		return "", "", err
 	}
@@ -127,7 +127,7 @@ func (a *asked) check(ctx context.Context) (down bool, err error) {
 		return false, err
 	}
 	return checked.Results.Down > 0, a.print(answer, func() error {
-		_, status, err := a.status(ctx)
+		_, status, err := a.status(ctx, true)
 		if err != nil {
 			return err
 		}

@@ -34,7 +34,7 @@ says, until Ctrl-C; a restart of Caddy does not end it.
 			if every > 0 {
 				return 0, a.watch(ctx, every)
 			}
-			answer, status, err := a.status(ctx)
+			answer, status, err := a.status(ctx, !a.json)
 			if err != nil {
 				return 0, err
 			}
@@ -52,11 +52,19 @@ says, until Ctrl-C; a restart of Caddy does not end it.
 	return poolFlag(cmd)
 }
 
-// status asks for the status of the pools that the call is about.
-func (a *asked) status(ctx context.Context) (*reply, *statusAnswer, error) {
+// status asks for the status of the pools that the call is about. Where it is
+// only passed on, nobody needs the proxies of it.
+func (a *asked) status(ctx context.Context, proxies bool) (*reply, *statusAnswer, error) {
 	answer, err := a.remote.get(ctx, "status", a.params("pool"))
 	if err != nil {
 		return nil, nil, err
+	}
+	if !proxies {
+		head, err := decode[struct{ Pools []poolRow }](a.remote, answer)
+		if err != nil {
+			return nil, nil, err
+		}
+		return answer, &statusAnswer{Pools: head.Pools}, nil
 	}
 	status, err := decode[statusAnswer](a.remote, answer)
 	return answer, status, err

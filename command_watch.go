@@ -56,7 +56,7 @@ func (a *asked) interval() (time.Duration, error) {
 func (a *asked) watch(ctx context.Context, every time.Duration) error {
 	ctx, stop := signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	answer, status, err := a.status(ctx)
+	answer, status, err := a.status(ctx, !a.json)
 	if err != nil {
 		return err
 	}
@@ -96,7 +96,7 @@ func (a *asked) watch(ctx context.Context, every time.Duration) error {
 func (a *asked) statusSoon(ctx context.Context, every time.Duration) (*reply, *statusAnswer, error) {
 	ctx, cancel := context.WithTimeout(ctx, max(every, watchTimeout))
 	defer cancel()
-	return a.status(ctx)
+	return a.status(ctx, !a.json)
 }
 
 // frame is what --watch shows: the last answer, and since when none came.
