@@ -45,6 +45,8 @@ func buildCommand(root *cobra.Command) {
 	flags.StringP("adapter", "a", "", "Name of config adapter to apply (when --config is used)")
 	flags.String("address", "", "The address of the admin endpoint, if not the default; also unix//path")
 	flags.Bool("json", false, "Print the answer of the admin API as it is")
+	completeWords(root, "address", "localhost:2019", "unix//")
+	completeWords(root, "adapter", "caddyfile")
 	root.Example = `  $ caddy proxy-pool status --watch
   $ caddy proxy-pool explain api.telegram.org
   $ caddy proxy-pool disable main/VPS`
@@ -131,5 +133,6 @@ func (a *asked) print(answer *reply, show func() error) error {
 // poolFlag is --pool, of the commands that are about one pool or all.
 func poolFlag(cmd *cobra.Command) *cobra.Command {
 	cmd.Flags().String("pool", "", "Only this pool")
+	completeFlag(cmd, "pool", completeNames(poolNames))
 	return cmd
 }

@@ -25,7 +25,8 @@ some pool has no usable proxy.
 With --watch it is shown anew every two seconds, or as often as the interval
 says, until Ctrl-C; a restart of Caddy does not end it.
 `,
-		Args: cobra.MaximumNArgs(1),
+		Args:              cobra.MaximumNArgs(1),
+		ValidArgsFunction: cobra.NoFileCompletions,
 		RunE: run(func(ctx context.Context, a *asked) (int, error) {
 			every, err := a.interval()
 			if err != nil {
@@ -49,6 +50,7 @@ says, until Ctrl-C; a restart of Caddy does not end it.
 	}
 	cmd.Flags().StringP("watch", "w", "", "Show it anew, every 2s or as often as said")
 	cmd.Flags().Lookup("watch").NoOptDefVal = "2s"
+	completeWords(cmd, "watch", "1s", "2s", "10s", "1m")
 	return poolFlag(cmd)
 }
 
