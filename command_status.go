@@ -226,7 +226,8 @@ func (s *screen) poolLine(p *poolRow) {
 	if p.CostMonthUSD > 0 {
 		spent = fmt.Sprintf(" Spent %s today, %s this month.", dollars(p.CostTodayUSD), dollars(p.CostMonthUSD))
 	}
-	s.say(table.Plain, "Pool %s: %s carries the traffic, %d of %d usable.%s", p.Name, p.Carrier, p.Usable, p.Total, spent)
+	s.say(table.Plain, "Pool %s: %s carries the traffic, %s of %s usable.%s", p.Name, p.Carrier,
+		humanize.Comma(int64(p.Usable)), humanize.Comma(int64(p.Total)), spent)
 }
 
 // summary prints what the proxies come to, and everything that is wrong.
