@@ -98,17 +98,23 @@ func (a *adminAPI) status(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	answer := statusAnswer{Proxies: []statusRow{}, Timestamp: *stamp(time.Now())}
+	now := time.Now()
+	answer := statusAnswer{Pools: []poolRow{}, Proxies: []statusRow{}, Timestamp: *stamp(now)}
 	a.app.tellHealth(&answer)
 	var cost pool.Money
 	for _, p := range pools {
 		answer.Proxies = slices.Grow(answer.Proxies, len(p.Proxies()))
+		one := newPoolRow(p, now)
 		for _, proxy := range p.Proxies() {
 			row := proxy.Snapshot()
 			answer.Summary.Add(string(row.Status), row.Active)
 			answer.Proxies = append(answer.Proxies, newStatusRow(p.Name, &row))
 			cost += row.Cost
+			if row.Usable {
+				one.Usable++
+			}
 		}
+		answer.Pools = append(answer.Pools, one)
 		if p.ChecksFailing() {
 			answer.Warnings = append(answer.Warnings, checksFailingWarning(p.Name))
 		}

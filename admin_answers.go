@@ -3,6 +3,7 @@ package proxypool
 import (
 	"encoding/json"
 	"net/http"
+	"strconv"
 	"time"
 
 	"github.com/caddy-proxypool/proxypool/alert"
@@ -13,6 +14,7 @@ import (
 // statusAnswer is the answer of status.
 type statusAnswer struct {
 	Summary   summary          `json:"summary"`
+	Pools     []poolRow        `json:"pools"` // before the proxies: who wants no more need read no further
 	Proxies   []statusRow      `json:"proxies"`
 	Store     storeAnswer      `json:"store"`
 	Notifiers []notifierAnswer `json:"notifiers"`
@@ -36,6 +38,17 @@ func newStoreAnswer(h books.Health) storeAnswer {
 type summary struct {
 	alert.Counts
 	TotalCostUSD float64 `json:"total_cost_usd"`
+}
+
+// poolRow is what the status tells of one pool. What was spent is of the proxies
+// that it has, by the days of the configured time zone.
+type poolRow struct {
+	Name         string  `json:"name"`
+	Carrier      string  `json:"carrier"` // through which the next request would go, empty for none
+	Total        int     `json:"total"`
+	Usable       int     `json:"usable"`
+	CostTodayUSD float64 `json:"cost_today_usd"`
+	CostMonthUSD float64 `json:"cost_month_usd"`
 }
 
 // statusRow is what the status tells of one proxy.
@@ -94,6 +107,22 @@ func newBudget(b *pool.BudgetState) *budget {
 	return answer
 }
 
+// newPoolRow is a pool's row but for how many proxies are usable.
+func newPoolRow(l *livePool, now time.Time) poolRow {
+	row := poolRow{Name: l.Name, Total: len(l.Proxies())}
+	if p := l.Carrier(now); p != nil {
+		row.Carrier = p.Name
+	}
+	var today, month pool.Money
+	for _, p := range l.Proxies() {
+		ofDay, ofMonth := p.Spending(now)
+		today += ofDay
+		month += ofMonth
+	}
+	row.CostTodayUSD, row.CostMonthUSD = today.USD(), month.USD()
+	return row
+}
+
 func newStatusRow(poolName string, row *pool.Row) statusRow {
 	p := row.Proxy
 	return statusRow{
@@ -140,8 +169,14 @@ func listOf(list []string) []string {
 }
 
 func answerJSON(w http.ResponseWriter, answer any) error {
+	body, err := json.Marshal(answer)
+	if err != nil {
+		return err
+	}
 	w.Header().Set("Content-Type", "application/json")
-	return json.NewEncoder(w).Encode(answer)
+	w.Header().Set("Content-Length", strconv.Itoa(len(body)+1))
+	_, err = w.Write(append(body, '\n'))
+	return err
 }
 
 // tellHealth adds how the books and the deliveries of alerts do.

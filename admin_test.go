@@ -60,6 +60,37 @@ func TestStatusKeys(t *testing.T) {
 	}
 }
 
+// TestStatusOfPools: who carries the traffic of each pool, how many could, and
+// what it costs.
+func TestStatusOfPools(t *testing.T) {
+	origin := proxytest.NewOrigin(t, proxytest.OriginConfig{TLS: true})
+	first, second := proxytest.NewProxy(t, proxytest.ProxyConfig{}), proxytest.NewProxy(t, proxytest.ProxyConfig{})
+	priced := strings.Replace(onePool(t, "", first, second), "priority 1\n", "priority 1\ncost_per_gb 1000\n", 1)
+	s := serve(t, priced+"pool b {\nhealth_check off\nproxy X http://127.0.0.1:1\n}\n", reverse(origin.URL(), "pool main"))
+	pools := func() []poolRow {
+		t.Helper()
+		var answer struct{ Pools []poolRow }
+		s.call(http.MethodGet, "/proxy_pool/status", &answer)
+		return answer.Pools
+	}
+	want := []poolRow{{Name: "main", Carrier: "P1", Total: 2, Usable: 2}, {Name: "b", Carrier: "X", Total: 1, Usable: 1}}
+	if diff := cmp.Diff(want, pools()); diff != "" {
+		t.Errorf("before anything (-want +got):\n%s", diff)
+	}
+	s.get(client(t), "/")
+	s.call(http.MethodPost, "/proxy_pool/proxies/main/P1/disable", nil)
+	s.call(http.MethodPost, "/proxy_pool/proxies/b/X/mark-down", nil)
+	got := pools()
+	if spent := got[0].CostMonthUSD; spent <= 0 || spent != got[0].CostTodayUSD {
+		t.Errorf("spent %v today, %v this month", got[0].CostTodayUSD, spent)
+	}
+	got[0].CostTodayUSD, got[0].CostMonthUSD = 0, 0
+	want = []poolRow{{Name: "main", Carrier: "P2", Total: 2, Usable: 1}, {Name: "b", Total: 1}}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("without P1 and X (-want +got):\n%s", diff)
+	}
+}
+
 func TestAdminErrors(t *testing.T) {
 	two := "pool a {\nhealth_check off\nproxy X http://127.0.0.1:1\n}\npool b {\nhealth_check off\nproxy X http://127.0.0.1:1\n}"
 	s := serve(t, two, reverse("https://127.0.0.1:1", "pool a"))

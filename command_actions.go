@@ -34,6 +34,8 @@ func actionCommand(name, short string) *cobra.Command {
 		Short: short,
 		Long:  "\n" + short + ". The name of the proxy alone is enough where there is one pool.\n",
 		Args:  cobra.ExactArgs(1),
+
+		ValidArgsFunction: completeProxy,
 		RunE: run(func(ctx context.Context, a *asked) (int, error) {
 			_, err := a.act(ctx, name)
 			return 0, err
@@ -56,7 +58,7 @@ func (a *asked) act(ctx context.Context, action string) (*statusRow, error) {
 		return nil, err
 	}
 	return row, a.print(answer, func() error {
-		return a.screen.table(statusTable([]statusRow{*row}, time.Now()))
+		return a.screen.table(statusTable(&statusAnswer{Timestamp: *stamp(time.Now())}, []statusRow{*row}))
 	})
 }
 
@@ -67,7 +69,7 @@ func (a *asked) named(ctx context.Context) (poolName, proxy string, err error) {
 	if poolName, proxy, ok := strings.Cut(name, "/"); ok {
 		return poolName, proxy, nil
 	}
-	_, status, err := a.status(ctx)
+	_, status, err := a.status(ctx, true)
 	if err != nil {
 		return "", "", err
 	}
@@ -97,7 +99,8 @@ func checkCommand() *cobra.Command {
 Checks all proxies now, or one, waits for it and shows which do not work. Ends
 with 2 where one of those checked is down.
 `,
-		Args: cobra.MaximumNArgs(1),
+		Args:              cobra.MaximumNArgs(1),
+		ValidArgsFunction: completeProxy,
 		RunE: run(func(ctx context.Context, a *asked) (int, error) {
 			down, err := a.check(ctx)
 			if err == nil && down {
@@ -127,7 +130,7 @@ func (a *asked) check(ctx context.Context) (down bool, err error) {
 		return false, err
 	}
 	return checked.Results.Down > 0, a.print(answer, func() error {
-		_, status, err := a.status(ctx)
+		_, status, err := a.status(ctx, true)
 		if err != nil {
 			return err
 		}
@@ -144,7 +147,7 @@ func (a *asked) showUnwell(status *statusAnswer) error {
 		}
 	}
 	if len(unwell) > 0 {
-		if err := a.screen.table(statusTable(unwell, status.when())); err != nil {
+		if err := a.screen.table(statusTable(status, unwell)); err != nil {
 			return err
 		}
 		fmt.Fprintln(a.screen.out)
@@ -163,6 +166,8 @@ USER AND PASSWORD, for what wants to dial by itself. Ends with 2 where there is
 none to hand out.
 `,
 		Args: cobra.NoArgs,
+
+		ValidArgsFunction: cobra.NoFileCompletions,
 		RunE: run(func(ctx context.Context, a *asked) (int, error) {
 			answer, err := a.remote.get(ctx, "active", a.params("pool", "target"))
 			if err != nil {
@@ -181,6 +186,7 @@ none to hand out.
 		}),
 	}
 	cmd.Flags().String("target", "", "For this target: a host, host:port or URL")
+	completeWords(cmd, "target")
 	return poolFlag(cmd)
 }
 
@@ -209,7 +215,8 @@ Says through which proxies a request for the target would be tried, in order,
 and why not through the others. Nothing is sent. The target is a host, host:port
 or URL. Ends with 2 where no proxy would be used.
 `,
-		Args: cobra.ExactArgs(1),
+		Args:              cobra.ExactArgs(1),
+		ValidArgsFunction: cobra.NoFileCompletions,
 		RunE: run(func(ctx context.Context, a *asked) (int, error) {
 			params := a.params("pool")
 			params["target"] = a.args[0]
@@ -266,6 +273,8 @@ func alertsCommand() *cobra.Command {
 		Use:   "test",
 		Short: "Sends a test to every destination of alerts",
 		Args:  cobra.NoArgs,
+
+		ValidArgsFunction: cobra.NoFileCompletions,
 		RunE: run(func(ctx context.Context, a *asked) (int, error) {
 			answer, err := a.remote.post(ctx, "alerts/test", nil)
 			if err != nil {

@@ -23,6 +23,8 @@ Shows what was used and what it cost, by proxy, target, hour or day; this month
 where nothing else is said.
 `,
 		Args: cobra.NoArgs,
+
+		ValidArgsFunction: cobra.NoFileCompletions,
 		RunE: run(func(ctx context.Context, a *asked) (int, error) {
 			answer, err := a.remote.get(ctx, "usage", a.params("by", "from", "to", "pool", "proxy", "target"))
 			if err != nil {
@@ -41,6 +43,11 @@ where nothing else is said.
 	flags.String("to", "", "To the end of this day, or this time. Default: now")
 	flags.String("proxy", "", "Only this proxy")
 	flags.String("target", "", "Only this target: a host, host:port or URL")
+	completeWords(cmd, "by", "proxy", "target", "hour", "day")
+	completeFlag(cmd, "proxy", completeNames(proxyNames))
+	for _, name := range []string{"from", "to", "target"} {
+		completeWords(cmd, name)
+	}
 	return poolFlag(cmd)
 }
 
@@ -89,6 +96,9 @@ func pageFlags(cmd *cobra.Command) *cobra.Command {
 	cmd.Flags().String("proxy", "", "Only this proxy")
 	cmd.Flags().Int("limit", 20, "How many, 1 to 1000")
 	cmd.Flags().Int64("before", 0, "Only those before the one of this id, as --json shows it")
+	completeFlag(cmd, "proxy", completeNames(proxyNames))
+	completeWords(cmd, "limit", "20", "100", "1000")
+	completeWords(cmd, "before")
 	return poolFlag(cmd)
 }
 
@@ -104,6 +114,8 @@ func logCommand() *cobra.Command {
 		Short: "Shows the usage log, newest first",
 		Long:  "\nShows the usage log, newest first. There is one only with usage_log on.\n",
 		Args:  cobra.NoArgs,
+
+		ValidArgsFunction: cobra.NoFileCompletions,
 		RunE: run(func(ctx context.Context, a *asked) (int, error) {
 			params := a.pageParams()
 			if flag[bool](a.cmd, "failed") {
@@ -160,6 +172,8 @@ func eventsCommand() *cobra.Command {
 		Use:   "events",
 		Short: "Shows changes of status, newest first",
 		Args:  cobra.NoArgs,
+
+		ValidArgsFunction: cobra.NoFileCompletions,
 		RunE: run(func(ctx context.Context, a *asked) (int, error) {
 			answer, err := a.remote.get(ctx, "events", a.pageParams())
 			if err != nil {

@@ -20,6 +20,7 @@ type screen struct {
 	file          *os.File // the terminal, nil where it is none
 	width, height int      // 0: no limit
 	colour        bool
+	cut           bool // lines that are too long, because wrapped ones would push the frame out of the screen
 }
 
 // newScreen looks whether the output is a terminal, and how large.
@@ -49,6 +50,9 @@ func (s *screen) table(t *table.Table) error { return t.Write(s.out, s.width, s.
 // say prints a line that may hold what others wrote.
 func (s *screen) say(style table.Style, format string, args ...any) {
 	text := table.Clean(fmt.Sprintf(format, args...))
+	if s.cut {
+		text = table.Fit(text, s.width)
+	}
 	fmt.Fprintln(s.out, table.Paint(text, style, s.colour))
 }
 

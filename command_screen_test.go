@@ -1,10 +1,12 @@
 package proxypool
 
 import (
+	"regexp"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/clipperhouse/displaywidth"
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/caddy-proxypool/proxypool/alert"
@@ -18,7 +20,11 @@ func shownStatus() *statusAnswer {
 		Summary:   summary{alert.Counts{Total: 4, Healthy: 2, Blocked: 1, Down: 1, Disabled: 1}, 42.5},
 		Store:     storeAnswer{Error: "disk full"},
 		Notifiers: []notifierAnswer{{Notifier: "telegram 4711", Error: "chat not found"}},
-		Warnings:  []string{"pool main: health checks fail"},
+		Pools: []poolRow{
+			{Name: "main", Carrier: "VPS-Germany-Main", Total: 4, Usable: 2, CostTodayUSD: 0.5, CostMonthUSD: 42.5},
+			{Name: "b", Total: 1},
+		},
+		Warnings: []string{"pool main: health checks fail"},
 		Proxies: []statusRow{
 			{
 				ID: "main/VPS-Germany-Main", Pool: "main", Name: "VPS-Germany-Main", Type: "vps", Status: "blocked", Since: new("2026-01-01T08:00:00Z"),
@@ -44,35 +50,35 @@ func TestStatusTable(t *testing.T) {
 		want  string
 	}{
 		{"a wide terminal", 200, `
-PROXY                  TYPE         STATUS    USABLE  FOR  RESPONSE  UPTIME  REQUESTS  FAILED  TRAFFIC    COST              BUDGET   CHECK  REASON
-main/VPS-Germany-Main  vps          blocked   yes      1h    143 ms  99.9 %    12,345       1    12 MB      $0                      in 57s  blocked by api.telegram.org:443
-main/آلمان             datacenter   healthy   yes                     100 %         0       0      0 B      $0                              failing for a.example:443
-main/Residential       residential  healthy   no              2.4 s  87.5 %         0       0   3.5 GB  $42.50  100 % of $50/month          budget spent: 50 USD of 50 USD a month
-main/Off               other        disabled  no                      100 %         0       0      0 B      $0  20 % of 5.0 GB/day
-b/Dead                 other        down      no       3s               0 %         0       0      0 B      $0                              dial_refused` + "\ufffd" + `[2J
+   PROXY                  TYPE         STATUS    USABLE  FOR  RESPONSE  UPTIME  REQUESTS  FAILED  TRAFFIC    COST              BUDGET   CHECK  REASON
+→  main/VPS-Germany-Main  vps          blocked   yes      1h    143 ms  99.9 %    12,345       1    12 MB      $0                      in 57s  blocked by api.telegram.org:443
+   main/آلمان             datacenter   healthy   yes                     100 %         0       0      0 B      $0                              failing for a.example:443
+   main/Residential       residential  healthy   no              2.4 s  87.5 %         0       0   3.5 GB  $42.50  100 % of $50/month          budget spent: 50 USD of 50 USD a month
+   main/Off               other        disabled  no                      100 %         0       0      0 B      $0  20 % of 5.0 GB/day
+   b/Dead                 other        down      no       3s               0 %         0       0      0 B      $0                              dial_refused` + "\ufffd" + `[2J
 `},
 		{"80 columns", 80, `
-PROXY             STATUS    USABLE  FOR    COST              BUDGET  REASON
-main/VPS-German…  blocked   yes      1h      $0                      blocked by…
-main/آلمان        healthy   yes              $0                      failing fo…
-main/Residential  healthy   no           $42.50  100 % of $50/month  budget spe…
-main/Off          disabled  no               $0  20 % of 5.0 GB/day
-b/Dead            down      no       3s      $0                      dial_refus…
+   PROXY             STATUS    USABLE  FOR              BUDGET  REASON
+→  main/VPS-German…  blocked   yes      1h                      blocked by api.…
+   main/آلمان        healthy   yes                              failing for a.e…
+   main/Residential  healthy   no           100 % of $50/month  budget spent: 5…
+   main/Off          disabled  no           20 % of 5.0 GB/day
+   b/Dead            down      no       3s                      dial_refused` + "\ufffd" + `[2J
 `},
-		{"a phone", 46, `
-PROXY             STATUS    USABLE  REASON
-main/VPS-German…  blocked   yes     blocked b…
-main/آلمان        healthy   yes     failing f…
-main/Residential  healthy   no      budget sp…
-main/Off          disabled  no
-b/Dead            down      no      dial_refu…
+		{"a phone", 49, `
+   PROXY             STATUS    USABLE  REASON
+→  main/VPS-German…  blocked   yes     blocked b…
+   main/آلمان        healthy   yes     failing f…
+   main/Residential  healthy   no      budget sp…
+   main/Off          disabled  no
+   b/Dead            down      no      dial_refu…
 `},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			var text strings.Builder
 			status := shownStatus()
-			if err := statusTable(status.Proxies, status.when()).Write(&text, test.width, false); err != nil {
+			if err := statusTable(status, status.Proxies).Write(&text, test.width, false); err != nil {
 				t.Fatal(err)
 			}
 			if diff := cmp.Diff(test.want, "\n"+strings.ReplaceAll(text.String(), "\u200e", "")); diff != "" {
@@ -87,6 +93,7 @@ func TestSummary(t *testing.T) {
 	s := screen{out: &text}
 	s.summary(shownStatus())
 	const want = `5 proxies: 2 healthy, 1 blocked, 1 down, 1 disabled. Cost $42.50.
+Pool main: VPS-Germany-Main carries the traffic, 2 of 4 usable. Spent $0.5000 today, $42.50 this month.
 Pool b has no usable proxy.
 Warning: pool main: health checks fail
 Warning: the books are not written: disk full
@@ -97,20 +104,27 @@ Warning: alerts do not reach telegram 4711: chat not found
 	}
 }
 
+var escapes = regexp.MustCompile(`\x1b\[[0-9]*m`)
+
 // TestDraw: a frame is never larger than the terminal.
 func TestDraw(t *testing.T) {
 	shown := frame{status: shownStatus()}
-	for _, height := range []int{24, 13, 10, 2, 0} {
+	for _, height := range []int{24, 14, 10, 2, 0} {
 		s := screen{width: 60, height: height, colour: true}
 		lines, err := s.draw(&shown, "localhost:2019, every 2s")
 		if err != nil {
 			t.Fatal(err)
 		}
 		all := strings.Join(lines, "\n")
-		if whole := strings.Contains(all, "b/Dead"); height > 0 && len(lines) > height || whole != (height == 0 || height >= 13) {
+		for _, line := range lines {
+			if width := displaywidth.String(escapes.ReplaceAllString(line, "")); width > s.width {
+				t.Errorf("a line of %d columns on a screen of %d: %q", width, s.width, line)
+			}
+		}
+		if whole := strings.Contains(all, "b/Dead"); height > 0 && len(lines) > height || whole != (height == 0 || height >= 14) {
 			t.Errorf("%d lines of %d:\n%s", len(lines), height, all)
 		}
-		if !strings.Contains(lines[0], "localhost:2019") || len(lines) == height && height == 10 && lines[9] != "and 4 more" {
+		if !strings.Contains(lines[0], "localhost:2019") || len(lines) == height && height == 10 && lines[9] != "and 5 more" {
 			t.Errorf("height %d:\n%s", height, all)
 		}
 	}

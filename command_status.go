@@ -3,6 +3,7 @@ package proxypool
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -24,7 +25,8 @@ some pool has no usable proxy.
 With --watch it is shown anew every two seconds, or as often as the interval
 says, until Ctrl-C; a restart of Caddy does not end it.
 `,
-		Args: cobra.MaximumNArgs(1),
+		Args:              cobra.MaximumNArgs(1),
+		ValidArgsFunction: cobra.NoFileCompletions,
 		RunE: run(func(ctx context.Context, a *asked) (int, error) {
 			every, err := a.interval()
 			if err != nil {
@@ -33,14 +35,14 @@ says, until Ctrl-C; a restart of Caddy does not end it.
 			if every > 0 {
 				return 0, a.watch(ctx, every)
 			}
-			answer, status, err := a.status(ctx)
+			answer, status, err := a.status(ctx, !a.json)
 			if err != nil {
 				return 0, err
 			}
 			if err := a.print(answer, func() error { return a.showStatus(status) }); err != nil {
 				return 0, err
 			}
-			if len(status.stuck()) > 0 {
+			if status.stuck() {
 				return exitUnusable, nil
 			}
 			return 0, nil
@@ -48,14 +50,23 @@ says, until Ctrl-C; a restart of Caddy does not end it.
 	}
 	cmd.Flags().StringP("watch", "w", "", "Show it anew, every 2s or as often as said")
 	cmd.Flags().Lookup("watch").NoOptDefVal = "2s"
+	completeWords(cmd, "watch", "1s", "2s", "10s", "1m")
 	return poolFlag(cmd)
 }
 
-// status asks for the status of the pools that the call is about.
-func (a *asked) status(ctx context.Context) (*reply, *statusAnswer, error) {
+// status asks for the status of the pools that the call is about. Where it is
+// only passed on, nobody needs the proxies of it.
+func (a *asked) status(ctx context.Context, proxies bool) (*reply, *statusAnswer, error) {
 	answer, err := a.remote.get(ctx, "status", a.params("pool"))
 	if err != nil {
 		return nil, nil, err
+	}
+	if !proxies {
+		head, err := decode[struct{ Pools []poolRow }](a.remote, answer)
+		if err != nil {
+			return nil, nil, err
+		}
+		return answer, &statusAnswer{Pools: head.Pools}, nil
 	}
 	status, err := decode[statusAnswer](a.remote, answer)
 	return answer, status, err
@@ -63,7 +74,7 @@ func (a *asked) status(ctx context.Context) (*reply, *statusAnswer, error) {
 
 // showStatus prints a status: the proxies, then what they come to.
 func (a *asked) showStatus(status *statusAnswer) error {
-	if err := a.screen.table(statusTable(status.Proxies, status.when())); err != nil {
+	if err := a.screen.table(statusTable(status, status.Proxies)); err != nil {
 		return err
 	}
 	fmt.Fprintln(a.screen.out)
@@ -77,29 +88,17 @@ func (s *statusAnswer) when() time.Time {
 	return now
 }
 
-// stuck are the pools that have no usable proxy.
-func (s *statusAnswer) stuck() (pools []string) {
-	usable := make(map[string]bool)
-	var names []string
-	for i := range s.Proxies {
-		row := &s.Proxies[i]
-		if _, known := usable[row.Pool]; !known {
-			names = append(names, row.Pool)
-		}
-		usable[row.Pool] = usable[row.Pool] || row.Usable
-	}
-	for _, name := range names {
-		if !usable[name] {
-			pools = append(pools, name)
-		}
-	}
-	return pools
+// stuck reports whether some pool has no usable proxy.
+func (s *statusAnswer) stuck() bool {
+	return slices.ContainsFunc(s.Pools, func(p poolRow) bool { return p.Carrier == "" })
 }
 
 // statusTable is the rows of a status. Where there are several pools, names are
-// those that the actions take: pool/proxy.
-func statusTable(rows []statusRow, now time.Time) *table.Table {
+// those that the actions take: pool/proxy. An arrow marks those that carry the
+// traffic.
+func statusTable(status *statusAnswer, rows []statusRow) *table.Table {
 	t := table.New(
+		table.Column{},
 		table.Column{Title: "PROXY", Min: 16},
 		table.Column{Title: "TYPE", Drop: 9},
 		table.Column{Title: "STATUS"},
@@ -115,14 +114,21 @@ func statusTable(rows []statusRow, now time.Time) *table.Table {
 		table.Column{Title: "CHECK", Right: true, Drop: 8},
 		table.Column{Title: "REASON", Min: 10},
 	)
-	several := severalPools(rows)
+	now, several := status.when(), severalPools(rows)
+	carriers := make(map[string]string, len(status.Pools))
+	for _, p := range status.Pools {
+		carriers[p.Name] = p.Carrier
+	}
 	for i := range rows {
 		row := &rows[i]
-		name := row.Name
+		sign, name := table.Cell{}, row.Name
+		if carriers[row.Pool] == row.Name {
+			sign = table.Cell{Text: "→", Style: table.Green}
+		}
 		if several {
 			name = row.ID
 		}
-		t.Add(table.Text(name), table.Text(row.Type), statusCell(row), yes(row.Usable), table.Text(since(row.Since, now)),
+		t.Add(sign, table.Text(name), table.Text(row.Type), statusCell(row), yes(row.Usable), table.Text(since(row.Since, now)),
 			responseCell(row.ResponseTimeMS), table.Text(percent(row.Uptime)),
 			table.Text(humanize.Comma(row.TotalRequests)), table.Text(humanize.Comma(row.FailedRequests)),
 			table.Text(bytesOf(int64(row.TrafficMB*(1<<20)))), table.Text(dollars(row.EstimatedCost)), budgetCell(row.Budget),
@@ -210,6 +216,20 @@ func reasonOf(row *statusRow) string {
 	return reason
 }
 
+// poolLine prints how a pool does.
+func (s *screen) poolLine(p *poolRow) {
+	if p.Carrier == "" {
+		s.say(table.Red, "Pool %s has no usable proxy.", p.Name)
+		return
+	}
+	spent := ""
+	if p.CostMonthUSD > 0 {
+		spent = fmt.Sprintf(" Spent %s today, %s this month.", dollars(p.CostTodayUSD), dollars(p.CostMonthUSD))
+	}
+	s.say(table.Plain, "Pool %s: %s carries the traffic, %s of %s usable.%s", p.Name, p.Carrier,
+		humanize.Comma(int64(p.Usable)), humanize.Comma(int64(p.Total)), spent)
+}
+
 // summary prints what the proxies come to, and everything that is wrong.
 func (s *screen) summary(status *statusAnswer) {
 	sum := &status.Summary
@@ -224,8 +244,8 @@ func (s *screen) summary(status *statusAnswer) {
 	}
 	all := english.Plural(sum.Total+sum.Disabled, "proxy", "proxies")
 	s.say(table.Plain, "%s: %s. Cost %s.", all, strings.Join(parts, ", "), dollars(sum.TotalCostUSD))
-	for _, pool := range status.stuck() {
-		s.say(table.Red, "Pool %s has no usable proxy.", pool)
+	for i := range status.Pools {
+		s.poolLine(&status.Pools[i])
 	}
 	for _, warning := range status.Warnings {
 		s.say(table.Yellow, "Warning: %s", warning)

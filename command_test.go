@@ -92,8 +92,8 @@ func TestCommand(t *testing.T) {
 		args, want string // want is a regular expression
 		code       int
 	}{
-		{"status", `(?s)PROXY.*main/VPS +vps +healthy +yes .*main/.?مسکونی.*b/Only-B.*4 proxies: 4 healthy`, 0},
-		{"status --pool b", `(?s)PROXY.*\nVPS .*\nOnly-B .*2 proxies: 2 healthy`, 0},
+		{"status", `(?s)PROXY.*\n→  main/VPS +vps +healthy +yes .*\n   .?main/.?مسکونی.*\n→  b/VPS .*b/Only-B.*4 proxies: 4 healthy.*\nPool main: VPS carries the traffic, 2 of 2 usable\.\n`, 0},
+		{"status --pool b", `(?s)PROXY.*\n→  VPS .*\n   Only-B .*2 proxies: 2 healthy`, 0},
 		{"disable main/VPS", `VPS +vps +disabled +no`, 0},
 		{"status", `4 proxies: 3 healthy, 1 disabled`, 0},
 		{"disable main/مسکونی", `disabled`, 0},

@@ -56,7 +56,7 @@ func (a *asked) interval() (time.Duration, error) {
 func (a *asked) watch(ctx context.Context, every time.Duration) error {
 	ctx, stop := signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	answer, status, err := a.status(ctx)
+	answer, status, err := a.status(ctx, !a.json)
 	if err != nil {
 		return err
 	}
@@ -96,7 +96,7 @@ func (a *asked) watch(ctx context.Context, every time.Duration) error {
 func (a *asked) statusSoon(ctx context.Context, every time.Duration) (*reply, *statusAnswer, error) {
 	ctx, cancel := context.WithTimeout(ctx, max(every, watchTimeout))
 	defer cancel()
-	return a.status(ctx)
+	return a.status(ctx, !a.json)
 }
 
 // frame is what --watch shows: the last answer, and since when none came.
@@ -143,15 +143,15 @@ func (a *asked) show(f *frame, every time.Duration) error {
 func (s *screen) draw(f *frame, title string) ([]string, error) {
 	var text bytes.Buffer
 	drawn := *s
-	drawn.out = &text
+	drawn.out, drawn.cut = &text, true
 	if f.err != nil {
-		drawn.say(table.Red, "%s", table.Fit(f.lostFor(), s.width))
+		drawn.say(table.Red, "%s", f.lostFor())
 	} else {
-		drawn.say(table.Dim, "%s", table.Fit(title, s.width))
+		drawn.say(table.Dim, "%s", title)
 	}
 	drawn.summary(f.status)
 	fmt.Fprintln(&text)
-	if err := drawn.table(statusTable(f.status.Proxies, f.status.when())); err != nil {
+	if err := drawn.table(statusTable(f.status, f.status.Proxies)); err != nil {
 		return nil, err
 	}
 	lines := strings.Split(strings.TrimRight(text.String(), "\n"), "\n")

@@ -42,6 +42,7 @@ func (f *ForwardFront) ServeHTTP(w http.ResponseWriter, r *http.Request, next ca
 	}
 	v, refused := f.admitted(r)
 	if refused != nil {
+		f.pool.State().Refused(refused.status)
 		refused.answer(w, r, f.pool.Name)
 		return nil
 	}

@@ -9,6 +9,7 @@ import (
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/prometheus/client_golang/prometheus"
+	dto "github.com/prometheus/client_model/go"
 
 	"github.com/caddy-proxypool/proxypool/pool"
 )
@@ -106,9 +107,10 @@ func (m metrics) Collect(to chan<- prometheus.Metric) {
 	out.pools(newest.pools)
 	out.proxies(newest.proxiesOf("", ""))
 	for _, t := range m.registry.desk.Tallies() {
-		out.counter(descAlerts, float64(t.Delivered), t.Kind, "delivered")
-		out.counter(descAlerts, float64(t.Dropped), t.Kind, "dropped")
-		out.counter(descAlerts, float64(t.Failed), t.Kind, "failed")
+		kind := label("notifier", t.Kind)
+		out.counter(descAlerts, float64(t.Delivered), kind, label("result", "delivered"))
+		out.counter(descAlerts, float64(t.Dropped), kind, label("result", "dropped"))
+		out.counter(descAlerts, float64(t.Failed), kind, label("result", "failed"))
 	}
 	out.counter(descDropped, float64(m.registry.books.Health().Dropped))
 }
@@ -118,51 +120,77 @@ type sender struct{ to chan<- prometheus.Metric }
 
 func (s sender) pools(pools []*livePool) {
 	for _, l := range pools {
-		c := l.State().Counts()
+		c, name := l.State().Counts(), label("pool", l.Name)
 		for i, code := range pool.Codes {
-			s.counter(descRequests, float64(c.Requests[i]), l.Name, code)
+			s.counter(descRequests, float64(c.Requests[i]), label("code", code), name)
 		}
 		for i, reason := range &pool.FailoverReasons {
-			s.counter(descFailovers, float64(c.Failovers[i]), l.Name, reason)
+			s.counter(descFailovers, float64(c.Failovers[i]), name, label("reason", reason))
 		}
-		s.counter(descHedges, float64(c.Hedges), l.Name)
+		s.counter(descHedges, float64(c.Hedges), name)
 	}
 }
 
 // proxyRow is a proxy with what was counted of it.
 type proxyRow struct {
-	pool, name string
+	pool, proxy *dto.LabelPair
 	pool.ProxyCounts
 }
 
-func (s sender) proxies(proxies []*pool.Proxy) {
-	rows := make([]proxyRow, len(proxies))
+func newProxyRows(proxies []*pool.Proxy) []proxyRow {
+	rows, pools := make([]proxyRow, len(proxies)), make(map[string]*dto.LabelPair)
 	for i, p := range proxies {
-		rows[i] = proxyRow{p.PoolName(), p.Name, p.Counts()}
+		name := p.PoolName()
+		if pools[name] == nil {
+			pools[name] = label("pool", name)
+		}
+		rows[i] = proxyRow{pools[name], label("proxy", p.Name), p.Counts()}
 	}
 	slices.SortFunc(rows, func(a, b proxyRow) int {
-		return cmp.Or(strings.Compare(a.pool, b.pool), strings.Compare(a.name, b.name))
+		return cmp.Or(strings.Compare(*a.pool.Value, *b.pool.Value), strings.Compare(*a.proxy.Value, *b.proxy.Value))
 	})
-	for i, outcome := range pool.Outcomes {
-		s.counters(descAttempts, rows, func(r *proxyRow) float64 { return float64(r.Attempts[i]) }, outcome)
+	return rows
+}
+
+func (s sender) proxies(proxies []*pool.Proxy) {
+	rows := newProxyRows(proxies)
+	for i, word := range pool.Outcomes {
+		outcome := label("outcome", word)
+		for n := range rows {
+			r := &rows[n]
+			s.counter(descAttempts, float64(r.Attempts[i]), outcome, r.pool, r.proxy)
+		}
 	}
-	s.counters(descBroken, rows, func(r *proxyRow) float64 { return float64(r.Broken) })
-	s.counters(descTraffic, rows, func(r *proxyRow) float64 { return float64(r.BytesIn) }, "in")
-	s.counters(descTraffic, rows, func(r *proxyRow) float64 { return float64(r.BytesOut) }, "out")
-	s.counters(descCost, rows, func(r *proxyRow) float64 { return r.Cost.USD() })
+	in, out := label("direction", "in"), label("direction", "out")
 	for i := range rows {
 		r := &rows[i]
-		s.histogram(descConnects, &r.Connects, r.pool, r.name)
-		s.histogram(descAnswers, &r.Answers, r.pool, r.name)
-		s.counter(descChecks, float64(r.ChecksFailed), r.pool, r.name, "failed")
-		s.counter(descChecks, float64(r.ChecksOK), r.pool, r.name, "ok")
-		for _, status := range proxyStatuses {
-			s.gauge(descStatus, oneIf(r.Status == status), r.pool, r.name, string(status))
+		s.counter(descTraffic, float64(r.BytesIn), in, r.pool, r.proxy)
+	}
+	for i := range rows {
+		r := &rows[i]
+		s.counter(descTraffic, float64(r.BytesOut), out, r.pool, r.proxy)
+	}
+	failed, ok := label("result", "failed"), label("result", "ok")
+	var statuses [len(proxyStatuses)]*dto.LabelPair
+	for i, status := range proxyStatuses {
+		statuses[i] = label("status", string(status))
+	}
+	for i := range rows {
+		r := &rows[i]
+		both := labels{r.pool, r.proxy}
+		s.counter(descBroken, float64(r.Broken), both...)
+		s.counter(descCost, r.Cost.USD(), both...)
+		s.to <- &histogramSample{desc: descConnects, labels: both, counted: r.Connects}
+		s.to <- &histogramSample{desc: descAnswers, labels: both, counted: r.Answers}
+		s.counter(descChecks, float64(r.ChecksFailed), r.pool, r.proxy, failed)
+		s.counter(descChecks, float64(r.ChecksOK), r.pool, r.proxy, ok)
+		for i, status := range proxyStatuses {
+			s.gauge(descStatus, oneIf(r.Status == status), r.pool, r.proxy, statuses[i])
 		}
-		s.gauge(descActive, oneIf(r.Active), r.pool, r.name)
-		s.gauge(descUsable, oneIf(r.Usable), r.pool, r.name)
+		s.gauge(descActive, oneIf(r.Active), both...)
+		s.gauge(descUsable, oneIf(r.Usable), both...)
 		if r.Budget != nil {
-			s.gauge(descBudget, r.Budget.Ratio(), r.pool, r.name)
+			s.gauge(descBudget, r.Budget.Ratio(), both...)
 		}
 	}
 }
@@ -174,30 +202,10 @@ func oneIf(is bool) float64 {
 	return 0
 }
 
-// counters sends one counter of every row.
-func (s sender) counters(d *prometheus.Desc, rows []proxyRow, value func(*proxyRow) float64, more ...string) {
-	for i := range rows {
-		r := &rows[i]
-		s.counter(d, value(r), append([]string{r.pool, r.name}, more...)...)
-	}
+func (s sender) counter(d *prometheus.Desc, value float64, in ...*dto.LabelPair) {
+	s.to <- &counterSample{desc: d, labels: in, value: value}
 }
 
-func (s sender) counter(d *prometheus.Desc, value float64, labels ...string) {
-	s.to <- prometheus.MustNewConstMetric(d, prometheus.CounterValue, value, labels...)
-}
-
-func (s sender) gauge(d *prometheus.Desc, value float64, labels ...string) {
-	s.to <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, value, labels...)
-}
-
-func (s sender) histogram(d *prometheus.Desc, h *pool.Histogram, labels ...string) {
-	below := make(map[float64]uint64, len(pool.HistogramBounds))
-	var count uint64
-	for i, n := range h.Buckets {
-		count += uint64(n)
-		if i < len(pool.HistogramBounds) {
-			below[pool.HistogramBounds[i].Seconds()] = count
-		}
-	}
-	s.to <- prometheus.MustNewConstHistogram(d, count, h.Sum.Seconds(), below, labels...)
+func (s sender) gauge(d *prometheus.Desc, value float64, in ...*dto.LabelPair) {
+	s.to <- &gaugeSample{desc: d, labels: in, value: value}
 }

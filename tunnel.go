@@ -40,6 +40,7 @@ type tunnel struct {
 func (f *ForwardFront) tunnel(w http.ResponseWriter, r *http.Request, v *visit) error {
 	if f.app.registry.tunnels.over() {
 		stopping := refusal{http.StatusServiceUnavailable, "stopping", "the proxy is being stopped"}
+		f.pool.State().Refused(stopping.status)
 		stopping.answer(w, r, f.pool.Name)
 		return nil
 	}

@@ -53,6 +53,41 @@ func TestCommandExit(t *testing.T) {
 	}
 }
 
+// TestCommandIntoHead: whoever reads no further ends the command without a word,
+// as with other programs, also where it shows the status again and again.
+func TestCommandIntoHead(t *testing.T) {
+	var pools strings.Builder
+	pools.WriteString("storage memory\npool main {\nhealth_check off\n")
+	for i := range 2000 { // more than a pipe holds
+		fmt.Fprintf(&pools, "proxy P%d http://127.0.0.1:1\n", i)
+	}
+	p := start(t, setup{Pools: pools.String() + "}", Site: "respond ok"})
+	for _, args := range []string{"status", "status --json", "status --watch=100ms", "status --watch=100ms --json"} {
+		t.Run(args, func(t *testing.T) {
+			ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+			defer cancel()
+			cmd := exec.CommandContext(ctx, p.Cmd.Path, append(append([]string{"proxy-pool"}, strings.Fields(args)...), "--address", p.Admin)...)
+			var said bytes.Buffer
+			cmd.Env, cmd.Stderr = p.Cmd.Env, &said
+			out, err := cmd.StdoutPipe()
+			if err == nil {
+				err = cmd.Start()
+			}
+			if err == nil {
+				_, err = out.Read(make([]byte, 100))
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			_ = out.Close()
+			_ = cmd.Wait()
+			if status := cmd.ProcessState.Sys().(syscall.WaitStatus); !status.Signaled() || status.Signal() != syscall.SIGPIPE || said.Len() > 0 {
+				t.Errorf("ended with %v: %s", cmd.ProcessState, said.String())
+			}
+		})
+	}
+}
+
 // TestWatchOnATerminal: the status is drawn in place, outlives a restart of
 // Caddy, and Ctrl-C gives the terminal back as it was.
 func TestWatchOnATerminal(t *testing.T) {

@@ -15,7 +15,10 @@ import (
 // token.
 func TestAccessLog(t *testing.T) {
 	t.Setenv("RES_PASS", "secret")
-	origin := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { _, _ = w.Write([]byte(r.URL.Path)) }))
+	origin := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Location", r.URL.Path)
+		_, _ = w.Write([]byte(r.URL.Path))
+	}))
 	t.Cleanup(origin.Close)
 	log := filepath.Join(t.TempDir(), "access.log")
 	ports := freePorts(t, "8080", "2019", "dead")
@@ -30,7 +33,10 @@ func TestAccessLog(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		req.Header.Set("X-Api-Key", "SECRET")
+		for _, field := range []string{"X-Api-Key", "Cookie", "Authorization"} {
+			req.Header.Set(field, "SECRET")
+		}
+		req.Header.Set("Referer", "https://api.telegram.org"+path)
 		resp, err := http.DefaultClient.Do(req)
 		if err != nil || resp.StatusCode != http.StatusOK {
 			t.Fatal(resp, err)
@@ -44,8 +50,8 @@ func TestAccessLog(t *testing.T) {
 			t.Fatalf("the log has %q, expected %d lines", text, len(paths))
 		}
 	}
-	if strings.Contains(text, "SECRET") {
-		t.Errorf("the token is in the log:\n%s", text)
+	if strings.Contains(text, "SECRET") || strings.Count(text, "api.telegram.org/") != len(paths) || !strings.Contains(text, `"Location":["/bot***`) {
+		t.Errorf("the token is in the log, or too little:\n%s", text)
 	}
 	var line struct {
 		Request                    struct{ URI string }

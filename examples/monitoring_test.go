@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -109,7 +110,8 @@ func usesIn(text string) (uses []string) {
 // seriesOf are the same of what was scraped. A notifier or a budget may be
 // missing there; the example has a budget.
 func seriesOf(text string) map[string]bool {
-	there := map[string]bool{"caddy_proxy_pool_alerts_total": true, "caddy_proxy_pool_alerts_total result=dropped": true} // there is no notifier
+	const alerts = "caddy_proxy_pool_alerts_total" // of which there are none without a notifier
+	there := map[string]bool{alerts: true, alerts + " notifier": true, alerts + " result": true, alerts + " result=dropped": true}
 	for _, use := range selector.FindAllStringSubmatch(text, -1) {
 		there[use[1]] = true
 		for _, m := range matcher.FindAllStringSubmatch(use[2], -1) {
@@ -149,42 +151,152 @@ type dashboard struct {
 		Name     string
 		PluginID string
 	} `json:"__inputs"`
-	Panels []struct {
-		ID      int
-		Title   string
-		GridPos struct{ X, W int }
-		Targets []struct {
-			Expr       string
-			Datasource struct{ UID string }
+	ID            *int
+	UID, Title    string
+	SchemaVersion int
+	Templating    struct {
+		List []struct {
+			Name       string
+			Type       string
+			Datasource datasource
+			Definition string
 		}
+	}
+	Panels []panel
+}
+
+type datasource struct{ Type, UID string }
+
+type panel struct {
+	ID          int
+	Type, Title string
+	GridPos     struct{ X, Y, W, H int }
+	Datasource  datasource
+	FieldConfig struct{ Defaults struct{ Unit string } }
+	Targets     []struct {
+		Expr, RefID string
+		Datasource  datasource
 	}
 }
 
-// TestMonitoringDashboard: Grafana asks for the data source when the dashboard is
-// imported, and every query of it is one.
-func TestMonitoringDashboard(t *testing.T) {
+func readDashboard(t *testing.T) *dashboard {
+	t.Helper()
 	text, err := os.ReadFile("monitoring/dashboard.json")
 	if err != nil {
 		t.Fatal(err)
 	}
-	var board dashboard
-	if err := json.Unmarshal(text, &board); err != nil {
+	board := new(dashboard)
+	if err := json.Unmarshal(text, board); err != nil {
 		t.Fatal(err)
 	}
+	return board
+}
+
+// prometheusInput is the data source that Grafana asks for when the dashboard is
+// imported.
+var prometheusInput = datasource{"prometheus", "${DS_PROMETHEUS}"}
+
+// TestMonitoringDashboard: Grafana, which is not at hand here, can import the
+// dashboard as far as its structure tells: it makes a new one of it, asks for the
+// data source, and has a place for each panel.
+func TestMonitoringDashboard(t *testing.T) {
+	board := readDashboard(t)
 	if len(board.Inputs) != 1 || board.Inputs[0].Name != "DS_PROMETHEUS" || board.Inputs[0].PluginID != "prometheus" {
 		t.Errorf("inputs are %+v", board.Inputs)
 	}
+	if board.ID != nil || board.UID == "" || len(board.UID) > 40 || board.Title == "" || board.SchemaVersion < 36 || len(board.Panels) < 10 {
+		t.Errorf("id %v, uid %q, title %q, schema %d, %d panels", board.ID, board.UID, board.Title, board.SchemaVersion, len(board.Panels))
+	}
+	for _, variable := range board.Templating.List {
+		if variable.Datasource != prometheusInput || variable.Type != "query" {
+			t.Errorf("variable %s: is a %s of %v", variable.Name, variable.Type, variable.Datasource)
+		}
+	}
+	taken, ids := make(map[[2]int]string), make(map[int]bool)
+	for i := range board.Panels {
+		p := &board.Panels[i]
+		checkPanel(t, p)
+		if ids[p.ID] {
+			t.Errorf("%s: its id is there twice", p.Title)
+		}
+		ids[p.ID] = true
+		for x := p.GridPos.X; x < p.GridPos.X+p.GridPos.W; x++ {
+			for y := p.GridPos.Y; y < p.GridPos.Y+p.GridPos.H; y++ {
+				if other := taken[[2]int{x, y}]; other != "" {
+					t.Fatalf("%s lies over %s", p.Title, other)
+				}
+				taken[[2]int{x, y}] = p.Title
+			}
+		}
+	}
+}
+
+func checkPanel(t *testing.T, p *panel) {
+	t.Helper()
+	if p.GridPos.W < 1 || p.GridPos.H < 1 || p.GridPos.X+p.GridPos.W > 24 || len(p.Targets) == 0 || p.Datasource != prometheusInput {
+		t.Errorf("%s: it has no place, asks for nothing, or not %v", p.Title, prometheusInput)
+	}
+	if !slices.Contains([]string{"stat", "bargauge", "state-timeline", "timeseries"}, p.Type) {
+		t.Errorf("%s: is a %s", p.Title, p.Type)
+	}
+	refs := make(map[string]bool)
+	for _, target := range p.Targets {
+		if target.Datasource != prometheusInput || target.RefID == "" || refs[target.RefID] {
+			t.Errorf("%s: %q asks %v", p.Title, target.RefID, target.Datasource)
+		}
+		refs[target.RefID] = true
+		if want := unitOf(target.Expr); p.FieldConfig.Defaults.Unit != want {
+			t.Errorf("%s: is in %q, want %q for %s", p.Title, p.FieldConfig.Defaults.Unit, want, target.Expr)
+		}
+	}
+}
+
+// unitOf is what Grafana calls the unit of a query.
+func unitOf(expr string) string {
+	each := strings.Contains(expr, "rate(")
+	switch {
+	case strings.Contains(expr, "_ratio"), each && strings.Contains(expr, " / "):
+		return "percentunit"
+	case strings.Contains(expr, "_usd_"):
+		return "currencyUSD"
+	case strings.Contains(expr, "_seconds_"):
+		return "s"
+	case strings.Contains(expr, "_bytes_") && each:
+		return "Bps"
+	case each:
+		return "reqps"
+	}
+	return "short"
+}
+
+// TestMonitoringQueries: every query of the dashboard is one, its variables are
+// those of the dashboard, and what it groups by are labels of what it asks for.
+func TestMonitoringQueries(t *testing.T) {
+	t.Setenv("RES_PASS", "secret")
+	ports := freePorts(t, "8080", "9180", "2019")
+	runExample(t, "monitoring/Caddyfile", ports)
+	there := seriesOf(scraped(t, ports["2019"]))
+	board := readDashboard(t)
+	known := []string{"__rate_interval"}
+	for _, variable := range board.Templating.List {
+		known = append(known, variable.Name)
+	}
 	var queries strings.Builder
 	queries.WriteString("groups:\n- name: dashboard\n  rules:\n")
-	seen := make(map[int]bool)
 	for _, panel := range board.Panels {
-		if seen[panel.ID] || panel.GridPos.X+panel.GridPos.W > 24 || len(panel.Targets) == 0 {
-			t.Errorf("%s: its id is there twice, it is too wide, or it asks for nothing", panel.Title)
-		}
-		seen[panel.ID] = true
 		for i, target := range panel.Targets {
-			if target.Datasource.UID != "${DS_PROMETHEUS}" {
-				t.Errorf("%s: the data source is %q", panel.Title, target.Datasource.UID)
+			for _, name := range regexp.MustCompile(`\$(\w+)`).FindAllStringSubmatch(target.Expr, -1) {
+				if !slices.Contains(known, name[1]) {
+					t.Errorf("%s: there is no variable %s", panel.Title, name[0])
+				}
+			}
+			for _, grouped := range regexp.MustCompile(`(?:by|ignoring) ?\(([^)]*)\)`).FindAllStringSubmatch(target.Expr, -1) {
+				for label := range strings.SplitSeq(grouped[1], ",") {
+					metric := selector.FindStringSubmatch(target.Expr)[1]
+					if use := metric + " " + strings.TrimSpace(label); !there[use] {
+						t.Errorf("%s: there is no %s", panel.Title, use)
+					}
+				}
 			}
 			expr := strings.NewReplacer("$__rate_interval", "5m", "$pool", ".*", "$proxy", ".*").Replace(target.Expr)
 			fmt.Fprintf(&queries, "  - record: panel:%d:%d\n    expr: %q\n", panel.ID, i, expr)

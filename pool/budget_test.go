@@ -379,3 +379,26 @@ func TestNoTermsYet(t *testing.T) {
 		t.Errorf("%+v", u)
 	}
 }
+
+// TestSpending: today and this month are those of the configured time zone.
+func TestSpending(t *testing.T) {
+	tehran := time.FixedZone("Tehran", 3*3600+1800)
+	s := newSpending(t, terms{price: 1 << 30, where: tehran}) // a nano-dollar a byte
+	want := func(what string, today, month Money) {
+		t.Helper()
+		if gotToday, gotMonth := s.spending(s.now); gotToday != today || gotMonth != month {
+			t.Errorf("%s: %d today, %d this month; want %d, %d", what, gotToday, gotMonth, today, month)
+		}
+	}
+	want("before anything", 0, 0)
+	s.spend(100)
+	want("on the first day", 100, 100)
+	s.now = time.Date(2026, 11, 23, 20, 29, 0, 0, time.UTC)
+	want("a minute before midnight", 100, 100)
+	s.now = s.now.Add(2 * time.Minute)
+	want("a minute after it", 0, 100)
+	s.spend(7)
+	want("on the second day", 7, 107)
+	s.now = time.Date(2026, 11, 30, 20, 31, 0, 0, time.UTC)
+	want("in the next month", 0, 0)
+}

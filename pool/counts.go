@@ -35,7 +35,7 @@ func (o Outcome) failed() bool {
 // counted as 502.
 var Codes = [...]string{
 	"1xx", "2xx", "3xx", "4xx", "5xx",
-	"502", "503", "504", "499", "400", "403", "413", "431",
+	"502", "503", "504", "499", "400", "403", "407", "413", "431", "508",
 }
 
 const ownCodes = 5 // from here on in Codes

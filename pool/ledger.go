@@ -268,6 +268,19 @@ func (l *ledger) used(per Period, now time.Time) used {
 	return sum
 }
 
+// Spending is what the proxy cost on the day of now, and in its month.
+func (p *Proxy) Spending(now time.Time) (today, month Money) { return p.State.ledger.spending(now) }
+
+func (l *ledger) spending(now time.Time) (today, month Money) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.book(now)
+	if l.total.Cost == 0 {
+		return 0, 0 // as of most: a free one
+	}
+	return l.used(PerDay, now).Cost, l.used(PerMonth, now).Cost
+}
+
 // totals are all counters since the beginning, booked up to now.
 func (l *ledger) totals() Usage {
 	l.mu.Lock()
