@@ -143,9 +143,3 @@ func answerJSON(w http.ResponseWriter, answer any) error {
 	w.Header().Set("Content-Type", "application/json")
 	return json.NewEncoder(w).Encode(answer)
 }
-
-// tellHealth adds how the books and the deliveries of alerts do.
-func (a *App) tellHealth(answer *statusAnswer) {
-	answer.Store = newStoreAnswer(a.books.Health())
-	answer.Notifiers = newNotifierAnswers(a.registry.desk.Health())
-}

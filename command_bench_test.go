@@ -35,7 +35,7 @@ func BenchmarkStatus10000(b *testing.B) {
 		b.Fatal(err)
 	}
 	defer caddy.Stop()
-	api := &adminAPI{runningApp()}
+	api := &adminAPI{app: runningApp()}
 	b.Run("answer", func(b *testing.B) {
 		b.ReportAllocs()
 		for b.Loop() {

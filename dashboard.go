@@ -42,6 +42,7 @@ type Dashboard struct {
 	logger *zap.Logger
 	page   *dashboard.Page
 	hosts  []caddyhttp.MatchHost // of its site
+	purse  *purse
 	live   *live
 }
 
@@ -74,12 +75,16 @@ func (d *Dashboard) Provision(ctx caddy.Context) error {
 		d.hosts = s.hosts()
 		s.server.RegisterOnShutdown(func() { d.live.end() })
 	}
+	d.purse = newPurse(d.spent)
 	d.live = newLive(&painter{dashboard: d})
 	return nil
 }
 
 // Cleanup ends the pages' streams and whoever feeds them.
 func (d *Dashboard) Cleanup() error {
+	if d.purse != nil {
+		d.purse.end()
+	}
 	if d.live != nil {
 		d.live.end()
 		d.live.wait()
@@ -112,7 +117,7 @@ func (d *Dashboard) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddy
 	if call, isAPI := strings.CutPrefix(name, "/api/"); isAPI {
 		w.Header().Set("Cache-Control", "no-store")
 		if err := d.serveAPI(w, r, call); err != nil {
-			return answerError(w, err)
+			return answerError(w, d.discreet(err))
 		}
 		return nil
 	}
