@@ -11,6 +11,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/caddy-proxypool/proxypool/internal/proxytest"
 )
 
@@ -210,4 +212,73 @@ func TestDashboardLiveWithinWriteTimeout(t *testing.T) {
 		}
 	}
 	s.follow("").hear(`"status":"down"`)
+}
+
+// TestDashboardRemembersOverReload: the bars of checks, p50, p95 and failovers
+// are the same after a reload.
+func TestDashboardRemembersOverReload(t *testing.T) {
+	origin := proxytest.NewOrigin(t, proxytest.OriginConfig{TLS: true})
+	first, second := proxytest.NewProxy(t, proxytest.ProxyConfig{}), proxytest.NewProxy(t, proxytest.ProxyConfig{})
+	checked := strings.Replace(onePool(t, "", first, second), "health_check off", "health_check {\n\turl "+origin.URL()+"/\n\tinterval 1h\n\t}", 1)
+	s := serve(t, checked, page("")+reverseOn(origin.URL()))
+	c := client(t)
+	front := func() {
+		req, _ := http.NewRequestWithContext(t.Context(), http.MethodGet, s.url+"/", nil)
+		req.Host = "front.example.com"
+		resp, err := c.Do(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		resp.Body.Close()
+		if resp.StatusCode != http.StatusOK {
+			t.Fatalf("%s", resp.Status)
+		}
+	}
+	front()
+	for range 3 {
+		s.call("POST", "/proxy_pool/proxies/main/P1/check", nil)
+	}
+	first.MustSetMode(t, proxytest.Refuse)
+	s.call("POST", "/proxy_pool/proxies/main/P1/mark-healthy", nil)
+	front()
+	before := remembered(t)
+	if pulse := before.Head.Pools[0]; pulse.Failovers != 1 || pulse.P50MS == 0 || len(before.Rows[0].Beats) < 2*3 {
+		t.Fatalf("nothing to remember: %+v", before)
+	}
+	s.reload()
+	after := remembered(t)
+	for i := range before.Rows { // a first check may come in between
+		after.Rows[i].Beats = after.Rows[i].Beats[:min(len(before.Rows[i].Beats), len(after.Rows[i].Beats))]
+	}
+	if diff := cmp.Diff(before, after); diff != "" {
+		t.Errorf("(-before +after):\n%s", diff)
+	}
+}
+
+// memories are what a page shows of what has been.
+type memories struct {
+	Head struct {
+		Pools []struct {
+			P50MS     int64 `json:"p50_ms"`
+			P95MS     int64 `json:"p95_ms"`
+			Failovers int64
+		}
+	}
+	Rows []struct {
+		Name  string
+		Beats []int64
+	}
+}
+
+func remembered(t *testing.T) (shown memories) {
+	t.Helper()
+	if err := json.Unmarshal(newTestLive(t).whole(), &shown); err != nil {
+		t.Fatal(err)
+	}
+	return shown
+}
+
+// reverseOn is the reverse front on a host of its own, beside a page.
+func reverseOn(target string) string {
+	return "http://front.example.com:{port} {\n\tbind 127.0.0.1\n\tproxy_pool " + target + "\n}\n"
 }
