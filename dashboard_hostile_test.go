@@ -299,3 +299,13 @@ func TestDashboardPagesThatDoNotRead(t *testing.T) {
 		return resp.StatusCode == 200
 	})
 }
+
+// TestDashboardHostsOfAnySite: a site for all names has none of its own.
+func TestDashboardHostsOfAnySite(t *testing.T) {
+	s := site{way: []step{{route: &caddyhttp.Route{MatcherSets: []caddyhttp.MatcherSet{{
+		&caddyhttp.MatchHost{"*", "*.*", "{http.request.host}", "*.ops.example.com", "pool.example.com"},
+	}}}}}}
+	if got := fmt.Sprint(s.hosts()); got != "[[*.ops.example.com pool.example.com]]" {
+		t.Errorf("hosts %s", got)
+	}
+}
