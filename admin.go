@@ -19,7 +19,10 @@ const adminBase = "/proxy_pool/"
 
 // adminAPI answers what the pools are doing, and carries out what an admin asks
 // for, on Caddy's admin endpoint. Where no pool is configured it knows none.
-type adminAPI struct{ app *App }
+type adminAPI struct {
+	app      *App
+	audience audience
+}
 
 // CaddyModule returns the Caddy module information.
 func (adminAPI) CaddyModule() caddy.ModuleInfo {
@@ -44,7 +47,7 @@ func (a *adminAPI) serve(w http.ResponseWriter, r *http.Request) error {
 	// Caddy's admin endpoint is that of a configuration which still starts, and
 	// stays so where that is given up and the one before goes on.
 	if running := runningApp(); running != nil {
-		a = &adminAPI{running}
+		a = &adminAPI{app: running}
 	}
 	if a.app == nil {
 		return notFound("no proxy pool is configured")
@@ -99,8 +102,10 @@ func (a *adminAPI) status(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	now := time.Now()
-	answer := statusAnswer{Pools: []poolRow{}, Proxies: []statusRow{}, Timestamp: *stamp(now)}
-	a.app.tellHealth(&answer)
+	answer := statusAnswer{
+		Pools: []poolRow{}, Proxies: []statusRow{}, Store: a.store(), Notifiers: a.notifiers(),
+		Timestamp: *stamp(now),
+	}
 	var cost pool.Money
 	for _, p := range pools {
 		answer.Proxies = slices.Grow(answer.Proxies, len(p.Proxies()))

@@ -43,10 +43,14 @@ func (a *adminAPI) testAlerts(w http.ResponseWriter, r *http.Request) error {
 	answer := struct {
 		Results []testResult `json:"results"`
 	}{Results: []testResult{}}
+	names := make(discreetNames)
 	for _, result := range a.app.registry.desk.Test(r.Context()) {
 		row := testResult{Notifier: result.Name, OK: result.Err == nil}
 		if result.Err != nil {
 			row.Error = result.Err.Error()
+		}
+		if a.audience != admins {
+			row.Notifier, row.Error = names.next(result.Name), withoutChat(result.Name, row.Error)
 		}
 		answer.Results = append(answer.Results, row)
 	}

@@ -178,9 +178,3 @@ func answerJSON(w http.ResponseWriter, answer any) error {
 	_, err = w.Write(append(body, '\n'))
 	return err
 }
-
-// tellHealth adds how the books and the deliveries of alerts do.
-func (a *App) tellHealth(answer *statusAnswer) {
-	answer.Store = newStoreAnswer(a.books.Health())
-	answer.Notifiers = newNotifierAnswers(a.registry.desk.Health())
-}

@@ -79,7 +79,9 @@ func (a *adminAPI) usage(w http.ResponseWriter, r *http.Request) error {
 			return err
 		}
 	}
-	return answerJSON(w, asked.answer(a.app, rows))
+	answer := asked.answer(a.app, rows)
+	answer.Store = a.store()
+	return answerJSON(w, answer)
 }
 
 // usageAsked is what a call of usage asks for.
@@ -205,7 +207,7 @@ func hourStart(t time.Time) time.Time {
 
 // answer puts the usage of routes together.
 func (u *usageAsked) answer(app *App, found []pool.UsageRow) usageAnswer {
-	answer := usageAnswer{From: *stamp(u.from), To: *stamp(u.to), Rows: []usageRow{}, Store: newStoreAnswer(app.books.Health())}
+	answer := usageAnswer{From: *stamp(u.from), To: *stamp(u.to), Rows: []usageRow{}}
 	sums := make(map[string]pool.Usage)
 	var total pool.Usage
 	for i := range found {

@@ -72,7 +72,7 @@ func (d *Dashboard) unmarshal(disp *caddyfile.Dispenser) error {
 			return parse.NoMore(disp, disp.Val())
 		}),
 		"pool": parse.Value(&d.Pool, parse.Text),
-	}.Block(disp, dashboardDirective, func() error { return nil })
+	}.Block(disp, dashboardDirective, d.validate)
 }
 
 // Interface guards

@@ -62,6 +62,10 @@ func loadParts(t *testing.T, tree any) (found int) {
 			delete(node, "handler")
 			load(t, node, new(FrontConfig))
 			return 1
+		case node["handler"] == dashboardDirective:
+			delete(node, "handler")
+			load(t, node, new(DashboardConfig))
+			return 1
 		case node["from"] == moduleName:
 			delete(node, "from")
 			load(t, node, new(NetworkProxy))
@@ -144,6 +148,8 @@ func FuzzCaddyfile(f *testing.F) {
 	f.Add("proxy_pool_forward {\nbasic_auth USER@x USER@y\nclients USER@\n}")
 	f.Add("proxy_pool_forward {\nallow *\nbasic_auth app USER@\nbasic_auth app USER@\n}")
 	f.Add("proxy_pool_forward {\nallow_private USER@\nopen_to_everyone USER@\n}")
+	f.Add("proxy_pool_dashboard USER@ {\nactions USER@\n}")
+	f.Add("proxy_pool_dashboard {\nallow_remote USER@\npool USER@/x\n}")
 	f.Fuzz(func(t *testing.T, input string) {
 		// What Caddy's own parsers of CA sources say is theirs.
 		secret := !strings.Contains(input, "tls_trust_pool")
@@ -152,12 +158,13 @@ func FuzzCaddyfile(f *testing.F) {
 		if err != nil || len(tokens) == 0 {
 			return
 		}
-		handler, front, transport := new(Handler), new(ForwardFront), new(Transport)
+		handler, front, transport, dashboard := new(Handler), new(ForwardFront), new(Transport), new(Dashboard)
 		app, appErr := parseGlobalOption(caddyfile.NewDispenser(tokens), nil)
 		handlerErr := handler.UnmarshalCaddyfile(caddyfile.NewDispenser(tokens))
 		frontErr := front.UnmarshalCaddyfile(caddyfile.NewDispenser(tokens))
 		transportErr := transport.UnmarshalCaddyfile(caddyfile.NewDispenser(tokens))
-		if err := errors.Join(appErr, handlerErr, frontErr, transportErr); secret && err != nil && strings.Contains(err.Error(), password) {
+		dashboardErr := dashboard.UnmarshalCaddyfile(caddyfile.NewDispenser(tokens))
+		if err := errors.Join(appErr, handlerErr, frontErr, transportErr, dashboardErr); secret && err != nil && strings.Contains(err.Error(), password) {
 			t.Errorf("an error shows the password: %v", err)
 		}
 		if appErr == nil {
@@ -169,7 +176,7 @@ func FuzzCaddyfile(f *testing.F) {
 				t.Errorf("adapted, but not valid: %v", err)
 			}
 		}
-		for part, err := range map[loaded]error{handler: handlerErr, front: frontErr, transport: transportErr} {
+		for part, err := range map[loaded]error{handler: handlerErr, front: frontErr, transport: transportErr, dashboard: dashboardErr} {
 			if invalid := part.validate(); err == nil && invalid != nil {
 				t.Errorf("adapted, but not valid: %v", invalid)
 			}

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"net/http"
+	"net/url"
 	"path"
 	"strings"
 
@@ -32,6 +33,14 @@ type DashboardConfig struct {
 	Pool string `json:"pool,omitempty"`
 }
 
+// validate reports the first mistake in the configuration.
+func (c *DashboardConfig) validate() error {
+	if c.Path != "" && !strings.HasPrefix(c.Path, "/") {
+		return errors.New("path: expected a slash at its beginning")
+	}
+	return checkPoolRef(c.Pool)
+}
+
 // Dashboard is a page that shows what the pools are doing, with the JSON that it
 // asks for below api/. It takes CONNECT and requests for other hosts for what is
 // meant for a forward front, and hands them on.
@@ -40,8 +49,10 @@ type Dashboard struct {
 
 	app    *App
 	logger *zap.Logger
+	prefix string // Path, percent-encoded
 	page   *dashboard.Page
 	hosts  []caddyhttp.MatchHost // of its site
+	purse  *purse
 	live   *live
 }
 
@@ -53,10 +64,14 @@ func (*Dashboard) CaddyModule() caddy.ModuleInfo {
 // Provision finds the pools and the site that the page is on.
 func (d *Dashboard) Provision(ctx caddy.Context) error {
 	d.logger = ctx.Logger()
-	d.Path = strings.TrimRight(d.Path, "/")
-	if d.Path != "" && !strings.HasPrefix(d.Path, "/") {
-		return errors.New("path: expected a slash at its beginning")
+	if err := resolveWord(caddy.NewReplacer(), "pool", &d.Pool); err != nil {
+		return err
 	}
+	d.Path = strings.TrimRight(d.Path, "/")
+	if err := d.validate(); err != nil {
+		return err
+	}
+	d.prefix = (&url.URL{Path: d.Path}).EscapedPath()
 	value, err := ctx.AppIfConfigured(moduleName)
 	if err != nil {
 		return errors.New("the proxy_pool app is needed, with a pool")
@@ -70,16 +85,24 @@ func (d *Dashboard) Provision(ctx caddy.Context) error {
 	if d.page, err = dashboard.New(); err != nil {
 		return err
 	}
-	if s, ok := siteOf(ctx); ok {
+	s, ok := siteOf(ctx)
+	if ok {
 		d.hosts = s.hosts()
 		s.server.RegisterOnShutdown(func() { d.live.end() })
 	}
+	if d.AllowRemote && !(ok && s.asksForLogin(d.Path)) {
+		d.logger.Warn(openToAll)
+	}
+	d.purse = newPurse(d.spent)
 	d.live = newLive(&painter{dashboard: d})
 	return nil
 }
 
 // Cleanup ends the pages' streams and whoever feeds them.
 func (d *Dashboard) Cleanup() error {
+	if d.purse != nil {
+		d.purse.end()
+	}
 	if d.live != nil {
 		d.live.end()
 		d.live.wait()
@@ -93,7 +116,7 @@ func (d *Dashboard) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddy
 		return next.ServeHTTP(w, r)
 	}
 	harden(w.Header())
-	name, ok := cutPath(r.URL.EscapedPath(), d.Path)
+	name, ok := cutPath(r.URL.EscapedPath(), d.prefix)
 	if !ok {
 		http.NotFound(w, r)
 		return nil
@@ -102,7 +125,7 @@ func (d *Dashboard) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddy
 		d.logger.Debug("refused a visitor of the dashboard", zap.String("remote", r.RemoteAddr), zap.String("reason", err.Error()))
 		return answerError(w, refused(err.Error()))
 	}
-	if strings.Trim(name, "/") == "" {
+	if name == "" || name == "/" {
 		if missing := withoutSlash(r); missing != "" {
 			redirectInto(w, r, missing)
 			return nil
@@ -112,7 +135,7 @@ func (d *Dashboard) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddy
 	if call, isAPI := strings.CutPrefix(name, "/api/"); isAPI {
 		w.Header().Set("Cache-Control", "no-store")
 		if err := d.serveAPI(w, r, call); err != nil {
-			return answerError(w, err)
+			return answerError(w, d.discreet(err))
 		}
 		return nil
 	}
@@ -172,6 +195,7 @@ func redirectInto(w http.ResponseWriter, r *http.Request, last string) {
 		to += "?" + r.URL.RawQuery
 	}
 	w.Header().Set("Location", to)
+	w.Header().Set("Cache-Control", "no-store") // the page may move
 	w.WriteHeader(http.StatusPermanentRedirect)
 }
 

@@ -10,11 +10,13 @@ import (
 // serveAPI carries out a call of the page. The path is still percent-encoded.
 func (d *Dashboard) serveAPI(w http.ResponseWriter, r *http.Request, path string) error {
 	path = strings.Trim(path, "/")
-	api := &adminAPI{d.current()}
+	api := &adminAPI{app: d.current(), audience: d.audience()}
 	switch path {
 	case "live":
+		d.purse.await(r.Context())
 		return api.get(w, r, d.live.serve)
 	case "snapshot":
+		d.purse.await(r.Context())
 		return api.get(w, r, d.snapshot)
 	case "active":
 		return notFound("active is not served here, because it shows passwords; ask Caddy's admin endpoint")
@@ -43,6 +45,9 @@ func (d *Dashboard) current() *App {
 func (d *Dashboard) confine(r *http.Request, path string) (*http.Request, error) {
 	if d.Pool == "" {
 		return r, nil
+	}
+	if path == "alerts/test" {
+		return nil, refused("the dashboard is of one pool, and alerts are for all of them; ask Caddy's admin endpoint")
 	}
 	params := r.URL.Query()
 	if asked := params.Get("pool"); asked != "" && asked != d.Pool {

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/netip"
 	"net/url"
+	"slices"
 	"strings"
 
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
@@ -17,17 +18,22 @@ import (
 const tokenHeader = "X-Proxy-Pool-Token" // #nosec G101 -- the name of a field
 
 // hosts are those of the routes that lead to a handler: the names of its site.
+// What matches any name, or what the request itself says, is none.
 func (s *site) hosts() (hosts []caddyhttp.MatchHost) {
 	for _, step := range s.way {
 		for _, set := range step.route.MatcherSets {
 			for _, matcher := range set {
 				if m, ok := matcher.(*caddyhttp.MatchHost); ok {
-					hosts = append(hosts, *m)
+					hosts = append(hosts, slices.DeleteFunc(slices.Clone(*m), matchesAnyHost))
 				}
 			}
 		}
 	}
 	return hosts
+}
+
+func matchesAnyHost(pattern string) bool {
+	return strings.Trim(pattern, "*.") == "" || strings.Contains(pattern, "{http.")
 }
 
 // admits says why a visitor is not to see the page: without allow_remote all but
@@ -55,11 +61,11 @@ func (d *Dashboard) admits(r *http.Request) error {
 func forwardedBy(header http.Header) string {
 	for field := range header {
 		canonical := http.CanonicalHeaderKey(strings.ReplaceAll(field, "_", "-"))
-		if strings.Contains(canonical, "Forwarded") {
-			return canonical
+		if strings.Contains(canonical, "Forward") || strings.HasSuffix(canonical, "-Ip") || strings.HasSuffix(canonical, "Clientip") {
+			return canonical // X-Forwarded-For, X-Real-Ip, True-Client-Ip and what else they are called
 		}
 		switch canonical {
-		case "Via", "X-Real-Ip", "X-Client-Ip", "True-Client-Ip", "Cf-Connecting-Ip", "Cdn-Loop", "X-Proxyuser-Ip":
+		case "Via", "X-Via", "Cdn-Loop", "Cf-Ray", "Remote-Addr", "X-Remote-Addr", "X-Envoy-External-Address", "X-Original-Host":
 			return canonical
 		}
 	}
@@ -114,5 +120,8 @@ func isSameOrigin(r *http.Request) bool {
 		return true
 	}
 	u, err := url.Parse(origin)
-	return err == nil && u.Host != "" && strings.EqualFold(u.Host, r.Host)
+	if err != nil || u.Host == "" || r.TLS != nil && u.Scheme != "https" {
+		return false // whoever listens in can write a page of http://
+	}
+	return strings.EqualFold(u.Host, r.Host)
 }

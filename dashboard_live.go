@@ -12,18 +12,23 @@ import (
 
 // Bounds of the live view.
 const (
-	maxLivePages  = 64               // at once; others poll
-	livePending   = 8                // frames that a slow page may be behind
-	livePace      = time.Second      // between two looks
-	liveBeat      = 10 * time.Second // a page hears at least so often that it is connected
-	liveWriteTime = 10 * time.Second // for one frame
-	liveShare     = 50               // a look's time in this many is at most spent looking
+	maxLivePages = 64 // at once; others poll
+	livePending  = 8  // frames that a slow page may be behind
+	liveShare    = 50 // a look's time in this many is at most spent looking
 )
+
+// tempo is how fast a live view goes.
+type tempo struct {
+	pace  time.Duration // between two looks
+	beat  time.Duration // a page hears at least so often that it is connected
+	write time.Duration // for one frame
+}
 
 // live pushes what the pools are doing to the pages that are open. One goroutine
 // looks for all of them, and only while there are some.
 type live struct {
 	paint *painter
+	tempo tempo
 
 	mu    sync.Mutex
 	pages map[*livePage]struct{}
@@ -40,7 +45,12 @@ type livePage struct {
 }
 
 func newLive(paint *painter) *live {
-	return &live{paint: paint, pages: make(map[*livePage]struct{}), quit: make(chan struct{})}
+	return &live{
+		paint: paint,
+		tempo: tempo{pace: time.Second, beat: 10 * time.Second, write: 10 * time.Second},
+		pages: make(map[*livePage]struct{}),
+		quit:  make(chan struct{}),
+	}
 }
 
 // end lets go of all pages. They come back, to the configuration that follows.
@@ -77,7 +87,7 @@ func (l *live) whole() []byte {
 // present is the picture of now, or the last one that all pages have; the caller
 // holds the lock.
 func (l *live) present() *picture {
-	if now := time.Now(); l.last == nil || !l.going && now.Sub(l.last.taken) >= livePace {
+	if now := time.Now(); l.last == nil || !l.going && now.Sub(l.last.taken) >= l.tempo.pace {
 		l.last = l.paint.picture(now)
 	}
 	return l.last
@@ -108,7 +118,7 @@ func (l *live) leave(page *livePage) {
 
 // run looks again and again until the last page has gone.
 func (l *live) run() {
-	timer := time.NewTimer(livePace)
+	timer := time.NewTimer(l.tempo.pace)
 	defer timer.Stop()
 	heard := time.Now()
 	for {
@@ -122,7 +132,7 @@ func (l *live) run() {
 		if !more {
 			return
 		}
-		timer.Reset(min(max(livePace, liveShare*time.Since(start)), liveBeat/2))
+		timer.Reset(min(max(l.tempo.pace, liveShare*time.Since(start)), l.tempo.beat/2))
 	}
 }
 
@@ -140,7 +150,7 @@ func (l *live) look(heard *time.Time) bool {
 	switch changes := l.last.since(before); {
 	case changes != nil:
 		frame = event("delta", changes)
-	case time.Since(*heard) >= liveBeat:
+	case time.Since(*heard) >= l.tempo.beat:
 		frame = event("beat", []byte("{}"))
 	default:
 		return true
@@ -169,11 +179,12 @@ func (l *live) serve(w http.ResponseWriter, r *http.Request) error {
 	defer l.leave(page)
 	w.Header().Set("Content-Type", "text/event-stream")
 	w.Header().Set("X-Accel-Buffering", "no")
-	return page.follow(r.Context(), w)
+	w.WriteHeader(http.StatusOK) // encode then waits for nothing
+	return page.follow(r.Context(), w, l.tempo.write)
 }
 
-// follow writes frames until the page has gone, or was dropped.
-func (p *livePage) follow(ctx context.Context, w http.ResponseWriter) error {
+// follow writes frames, each within a time, until the page has gone, or was dropped.
+func (p *livePage) follow(ctx context.Context, w http.ResponseWriter, within time.Duration) error {
 	rc := http.NewResponseController(w)
 	for {
 		select {
@@ -183,7 +194,7 @@ func (p *livePage) follow(ctx context.Context, w http.ResponseWriter) error {
 			if !ok {
 				return nil
 			}
-			_ = rc.SetWriteDeadline(time.Now().Add(liveWriteTime))
+			_ = rc.SetWriteDeadline(time.Now().Add(within))
 			if _, err := w.Write(frame); err != nil {
 				return nil //nolint:nilerr // the page has gone
 			}

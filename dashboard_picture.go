@@ -2,7 +2,6 @@ package proxypool
 
 import (
 	"bytes"
-	"context"
 	"encoding/json"
 	"errors"
 	"slices"
@@ -13,18 +12,11 @@ import (
 
 var errTooManyPages = errors.New("too many pages follow live, or the server is about to end")
 
-const (
-	maxLiveTargets = 40               // of a pool
-	moneyPace      = 15 * time.Second // between two looks into the books
-	moneyTime      = 2 * time.Second  // for one of them
-)
+// maxLiveTargets is how many targets of a pool are shown.
+const maxLiveTargets = 40
 
 // painter makes the pictures that a dashboard shows. One at a time.
-type painter struct {
-	dashboard *Dashboard
-	money     map[string]*liveMoney // by pool
-	counted   time.Time             // when the money was
-}
+type painter struct{ dashboard *Dashboard }
 
 // picture is all that a page shows at one time. It does not change, but for the
 // encoding that is made when it is first asked for.
@@ -58,12 +50,7 @@ type livePoolAnswer struct {
 	P95MS     int64      `json:"p95_ms"`
 	Failovers int64      `json:"failovers"` // in the last hour
 	Targets   []string   `json:"targets"`
-	Money     *liveMoney `json:"money"` // null where the books cannot be read
-}
-
-type liveMoney struct {
-	Today usageFigures `json:"today"`
-	Month usageFigures `json:"month"`
+	Money     *liveMoney `json:"money"` // null where the books do not tell
 }
 
 // liveRow is a row of the status with what else the page shows of a proxy.
@@ -87,9 +74,7 @@ func (p *painter) picture(now time.Time) *picture {
 	if d.Pool != "" {
 		pools = slices.DeleteFunc(slices.Clone(pools), func(one *livePool) bool { return one.Name != d.Pool })
 	}
-	if now.Sub(p.counted) >= moneyPace {
-		p.countMoney(app, now)
-	}
+	money := d.purse.known(now)
 	pic := &picture{taken: now, rows: make(map[string][]byte)}
 	head := liveHead{
 		Actions: d.Actions, Log: app.books.Logging(), Timezone: app.where.String(),
@@ -98,12 +83,11 @@ func (p *painter) picture(now time.Time) *picture {
 	if d.Actions {
 		head.Token = app.registry.token
 	}
-	var answer statusAnswer
-	app.tellHealth(&answer)
-	head.Store, head.Notifiers = answer.Store, answer.Notifiers
+	api := &adminAPI{app: app, audience: d.audience()}
+	head.Store, head.Notifiers = api.store(), api.notifiers()
 	var cost pool.Money
 	for _, one := range pools {
-		head.Pools = append(head.Pools, p.strip(one, now))
+		head.Pools = append(head.Pools, strip(one, money[one.Name], now))
 		if one.ChecksFailing() {
 			head.Warnings = append(head.Warnings, checksFailingWarning(one.Name))
 		}
@@ -119,11 +103,11 @@ func (p *painter) picture(now time.Time) *picture {
 	return pic
 }
 
-func (p *painter) strip(l *livePool, now time.Time) livePoolAnswer {
+func strip(l *livePool, money *liveMoney, now time.Time) livePoolAnswer {
 	pulse := l.State().Pulse(now)
 	answer := livePoolAnswer{
 		Name: l.Name, P50MS: roundUp(pulse.P50), P95MS: roundUp(pulse.P95), Failovers: pulse.Failovers,
-		Targets: l.State().Asked(maxLiveTargets), Money: p.money[l.Name],
+		Targets: l.State().Asked(maxLiveTargets), Money: money,
 	}
 	if carrier := l.Carrier(now); carrier != nil {
 		answer.Carrier = carrier.Name
@@ -133,47 +117,6 @@ func (p *painter) strip(l *livePool, now time.Time) livePoolAnswer {
 
 // roundUp is in milliseconds, and 0 for nothing alone.
 func roundUp(d time.Duration) int64 { return (d + time.Millisecond - 1).Milliseconds() }
-
-// countMoney looks up what was spent today and this month. Where the books do
-// not answer, nothing is known until they do.
-func (p *painter) countMoney(app *App, now time.Time) {
-	p.counted, p.money = now, nil
-	now = now.In(app.where)
-	month, today := pool.QuarterOf(pool.MonthStart(now)), pool.QuarterOf(pool.DayStart(now))
-	spans := []pool.QuarterSpan{{From: today, To: pool.QuarterOf(now) + 1}}
-	if month < today {
-		spans = []pool.QuarterSpan{{From: month, To: today}, spans[0]}
-	}
-	ctx, cancel := context.WithTimeout(context.Background(), moneyTime)
-	defer cancel()
-	rows, err := app.books.Usage(ctx, pool.UsageQuery{Pool: p.dashboard.Pool, Spans: spans})
-	if err != nil {
-		return
-	}
-	type sums struct{ today, month pool.Usage }
-	byPool := make(map[string]*sums)
-	for _, l := range app.pools {
-		byPool[l.Name] = new(sums)
-	}
-	for i := range rows {
-		s := byPool[rows[i].Pool]
-		if s == nil {
-			continue // of a pool that is configured no more
-		}
-		s.month.Add(rows[i].Usage)
-		if rows[i].Span == len(spans)-1 {
-			s.today.Add(rows[i].Usage)
-		}
-	}
-	p.money = make(map[string]*liveMoney, len(byPool))
-	for name, s := range byPool {
-		flat := 0.0
-		for _, proxy := range app.proxiesOf(name, "") {
-			flat += proxy.CostPerMonth
-		}
-		p.money[name] = &liveMoney{figures(s.today, 0), figures(s.month, flat)}
-	}
-}
 
 // add adds a proxy.
 func (pic *picture) add(poolName string, proxy *pool.Proxy, row *pool.Row) {

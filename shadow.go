@@ -34,7 +34,7 @@ func (s *site) checkShadow() error {
 	for _, step := range s.way {
 		name := answering(step.before, step.route.Group)
 		if name == "" {
-			name = firstAnswering(handlersBefore(step.route))
+			name = firstAnswering(handlersBefore(step.route, forwardDirective))
 		}
 		if name != "" {
 			return shadowedBy(name)
@@ -149,11 +149,11 @@ func handlersOf(route *caddyhttp.Route) []caddyhttp.MiddlewareHandler {
 	return readHandlers(route.HandlersRaw)
 }
 
-// handlersBefore are the handlers of the front's own route, or of one that leads
+// handlersBefore are the handlers of a handler's own route, or of one that leads
 // to it, that come before it. There are none where it is not to be found.
-func handlersBefore(route *caddyhttp.Route) []caddyhttp.MiddlewareHandler {
+func handlersBefore(route *caddyhttp.Route, name string) []caddyhttp.MiddlewareHandler {
 	for i, raw := range route.HandlersRaw {
-		if bytes.Contains(raw, []byte(`"`+forwardDirective+`"`)) {
+		if bytes.Contains(raw, []byte(`"`+name+`"`)) {
 			return readHandlers(route.HandlersRaw[:i])
 		}
 	}

@@ -24,10 +24,11 @@ func TestExamples(t *testing.T) {
 	for _, name := range []string{"VPS_PASS", "DC1_PASS", "RES_PASS", "WEATHER_API_KEY", "HOOK_SECRET", "APP_PROXY_PASSWORD", "VPS_PASS_HASH"} {
 		t.Setenv(name, "p@ss/{w}:rd")
 	}
+	t.Setenv("DASHBOARD_PASSWORD_HASH", "$2a$14$Zkx19XLiW6VYouLHR5NmfOFU0z2GTNmpkT/5qqR7hx4IjWJPDhjvG")
 	t.Setenv("ADMIN_TELEGRAM_BOT_TOKEN", "123456789:AA-secret")
 	t.Setenv("ADMIN_TELEGRAM_CHAT_ID", "4711")
 	paths, err := filepath.Glob("*/*Caddyfile")
-	if err != nil || len(paths) < 9 {
+	if err != nil || len(paths) < 11 {
 		t.Fatalf("found %d Caddyfiles: %v", len(paths), err)
 	}
 	for _, path := range paths {

@@ -83,6 +83,7 @@ func tour(q *quickstart) {
 
 	q.chat()
 	q.books()
+	q.dashboard()
 	q.spendBudget()
 	q.end()
 }
@@ -164,6 +165,45 @@ func (q *quickstart) books() {
 	}
 }
 
+// dashboard opens the page that it names, and presses a button there.
+func (q *quickstart) dashboard() {
+	q.t.Helper()
+	if page := "http://localhost:" + q.ports["8081"] + "/"; !strings.Contains(q.said(), "In a browser: "+page+"\n") {
+		q.t.Errorf("it does not name %s", page)
+	}
+	if resp, body := q.do(http.MethodGet, "8081", "/"); resp.StatusCode != http.StatusOK || !strings.HasPrefix(body, "<!doctype html>") {
+		q.t.Errorf("the page: %s %.99s", resp.Status, body)
+	}
+	_, body := q.do(http.MethodGet, "8081", "/api/snapshot")
+	var shown struct {
+		Head struct {
+			Token     string
+			Pools     []struct{ Name, Carrier string }
+			Notifiers []struct{ Notifier string }
+		}
+	}
+	if err := json.Unmarshal([]byte(body), &shown); err != nil {
+		q.t.Fatalf("%v in %.999s", err, body)
+	}
+	if head := shown.Head; len(head.Pools) != 1 || head.Pools[0].Carrier == "" || len(head.Notifiers) != 1 || head.Notifiers[0].Notifier != "telegram" {
+		q.t.Errorf("it shows %.999s", body)
+	}
+	req, err := http.NewRequest(http.MethodPost, "http://localhost:"+q.ports["8081"]+"/api/proxies/default/VPS/check", nil)
+	if err != nil {
+		q.t.Fatal(err)
+	}
+	req.Header.Set("Origin", "http://localhost:"+q.ports["8081"])
+	req.Header.Set("X-Proxy-Pool-Token", shown.Head.Token)
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		q.t.Fatal(err)
+	}
+	_ = resp.Body.Close()
+	if resp.StatusCode != http.StatusOK {
+		q.t.Errorf("the button: %s", resp.Status)
+	}
+}
+
 // spendBudget downloads through the dearest proxy until its budget is spent.
 // That cuts the last download off.
 func (q *quickstart) spendBudget() {
@@ -223,7 +263,7 @@ type quickstart struct {
 func newQuickstart(t *testing.T, programs string) *quickstart {
 	t.Helper()
 	q := &quickstart{t: t, programs: programs, dir: t.TempDir(), over: make(chan struct{})}
-	q.ports = freePorts(t, "2019", "8080", "3128", "8443", "9400", "9401", "9402", "9403", "9404", "9405")
+	q.ports = freePorts(t, "2019", "8080", "8081", "3128", "8443", "9400", "9401", "9402", "9403", "9404", "9405")
 	q.caddyfile, q.vps = q.moved("Caddyfile"), q.moved("vps.Caddyfile")
 	return q
 }

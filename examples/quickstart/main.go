@@ -106,7 +106,7 @@ func (q *quickstart) read(ctx context.Context) error {
 	if q.behind = config.listen("proxy_pool_forward"); q.behind == "" {
 		return fmt.Errorf("reading %s: expected a forward front", q.vps)
 	}
-	return portsFree(q.settings.front, q.settings.forward, q.settings.standIn, q.settings.admin, q.behind)
+	return portsFree(q.settings.front, q.settings.forward, q.settings.dashboard, q.settings.standIn, q.settings.admin, q.behind)
 }
 
 func (q *quickstart) endProxies() {
@@ -125,10 +125,11 @@ func (q *quickstart) welcome() {
 	fmt.Printf(`
 Caddy listens on %s and forwards to a stand-in for a Bot API, through
 the cheapest of these proxies that works: %s.
+In a browser: http://%s/
 
 Type in another terminal:
 
-`, front, strings.Join(names, ", "))
+`, front, strings.Join(names, ", "), atLocalhost(q.settings.dashboard))
 	steps := [][2]string{
 		{"curl -i " + front + "/bot123:abc/getMe", "ask the API"},
 		{"curl -X POST " + atLocalhost(q.control) + "/" + first + "/fail", "the cheapest proxy dies"},

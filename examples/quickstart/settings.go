@@ -15,7 +15,7 @@ type settings struct {
 	proxies []struct{ name, addr string }
 
 	// Where the sites listen, and Caddy's admin endpoint.
-	front, forward, standIn, admin string
+	front, forward, dashboard, standIn, admin string
 
 	telegram *telegramSettings // nil where alerts do not go there
 }
@@ -93,8 +93,9 @@ func (c *config) listen(handler string) string {
 func (c *config) settings() (settings, error) {
 	s := settings{
 		front: c.listen("proxy_pool"), forward: c.listen("proxy_pool_forward"),
-		standIn: c.listen("subroute"), // of a site with a host name
-		admin:   c.Admin.Listen,
+		dashboard: c.listen("proxy_pool_dashboard"),
+		standIn:   c.listen("subroute"), // of a site with a host name
+		admin:     c.Admin.Listen,
 	}
 	if s.admin == "" {
 		s.admin = "localhost:2019"
@@ -113,8 +114,8 @@ func (c *config) settings() (settings, error) {
 			s.telegram = &telegramSettings{u.Host, n.ChatID}
 		}
 	}
-	if len(s.proxies) == 0 || s.front == "" || s.forward == "" || s.standIn == "" {
-		return settings{}, errors.New("expected a pool, a site for each front, and one with a host name")
+	if len(s.proxies) == 0 || s.front == "" || s.forward == "" || s.dashboard == "" || s.standIn == "" {
+		return settings{}, errors.New("expected a pool, a site for each front and the dashboard, and one with a host name")
 	}
 	return s, nil
 }
