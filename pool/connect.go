@@ -83,11 +83,15 @@ func (c *connect) run(ctx context.Context) {
 	p, r := c.proxy, c.route
 	raw, err := p.dial(ctx, Dialing{
 		Target: r.target, HTTP1: c.http1, Probe: c.probe, Via: c.via, Account: r.account,
-		Ready: func() { p.State.unready.remove(&c.unready) },
+		Ready: func() { p.State.unready.stood(&c.unready) },
 	})
 	c.cancel()
 	p.State.unready.remove(&c.unready)
-	r.pending.remove(&c.pending)
+	if err == nil {
+		r.pending.stood(&c.pending)
+	} else {
+		r.pending.remove(&c.pending)
+	}
 	p.pool.state.ended(c)
 	var conn *standing
 	if err == nil {

@@ -225,6 +225,35 @@ func TestOverdueForOneTarget(t *testing.T) {
 	})
 }
 
+// TestOvertakenByALaterConnect: one connect that lost a packet is no reason to
+// pass over a proxy through which later ones come to stand.
+func TestOvertakenByALaterConnect(t *testing.T) {
+	for name, late := range map[string]behaviour{
+		"on the way to the proxy":  {reach: forever, delay: forever},
+		"on the way to the target": {delay: forever},
+	} {
+		t.Run(name, func(t *testing.T) {
+			inBubble(t, func(t *testing.T) {
+				w := newWorld(t, named("A B"), func(c *Config) { c.Options.Keepalive = Off })
+				w.fake["A"].be(late)
+				first := w.later(w.get)
+				w.pass(500 * time.Millisecond)
+				w.fake["A"].be(behaviour{delay: 100 * time.Millisecond})
+				w.get()
+				w.pass(time.Second)
+				w.wantTrail(w.get(), 200, "A:ok")
+				w.wantTrail(<-first, 200, "A:overdue B:ok")
+
+				w.fake["A"].be(late) // but where a later one is overdue too
+				second := w.later(w.get)
+				w.pass(1500 * time.Millisecond)
+				w.wantTrail(w.get(), 200, "B:ok")
+				<-second
+			})
+		})
+	}
+}
+
 func TestOverdueWhereAllOthersAreToo(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		w := newWorld(t, named("A B"), nil)

@@ -241,8 +241,8 @@ func (r *Route) forget() {
 	delete(r.state.troubled, r)
 }
 
-// inFlight knows when the oldest of the connects that are under way began.
-// Reading it takes no lock.
+// inFlight knows when the oldest of the connects that are under way began, but for
+// those that a later one overtook. Reading it takes no lock.
 type inFlight struct {
 	oldest atomic.Int64 // Unix nanoseconds, 0 for none
 
@@ -297,6 +297,27 @@ func (f *inFlight) remove(n *flight) {
 		n.next.prev = n.prev
 	}
 	n.prev, n.next, n.listed = nil, nil, false
+	f.update()
+}
+
+// stood takes it out with those that began before it: where a later one came to
+// stand they only lost a packet, and tell nothing of the way.
+func (f *inFlight) stood(n *flight) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if !n.listed {
+		return
+	}
+	f.first = n.next
+	if n.next == nil {
+		f.last = nil
+	} else {
+		n.next.prev = nil
+	}
+	for n != nil {
+		n.next, n.listed = nil, false
+		n, n.prev = n.prev, nil
+	}
 	f.update()
 }
 
