@@ -36,6 +36,8 @@ type behaviour struct {
 	places int // requests at once on HTTP/2
 	ping   func(context.Context) error
 
+	unheard bool // nothing that is sent on connections arrives
+
 	connectBytes, requestBytes, answerBytes int // that cross the connection; connectBytes each way
 }
 
@@ -256,6 +258,8 @@ func (c *fakeConn) Ping(ctx context.Context) error {
 	}
 	return nil
 }
+
+func (c *fakeConn) Unheard() bool { return c.proxy.behaviour().unheard }
 
 func (c *fakeConn) ProxyMade(resp *http.Response) bool { return resp.Header.Get("Proxy-Made") != "" }
 
