@@ -74,11 +74,11 @@ func newAuthority() (*authority, error) {
 	return a, nil
 }
 
-func (a *authority) certificate(long bool) tls.Certificate {
-	if long {
-		return a.long
+func (a *authority) tlsConfig(ordinary bool) *tls.Config {
+	if !ordinary {
+		return &tls.Config{Certificates: []tls.Certificate{a.leaf}}
 	}
-	return a.leaf
+	return &tls.Config{Certificates: []tls.Certificate{a.long}, CurvePreferences: []tls.CurveID{tls.X25519, tls.CurveP256}}
 }
 
 // CAPool trusts every server of this package. It panics where the system has

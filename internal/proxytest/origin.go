@@ -2,7 +2,6 @@ package proxytest
 
 import (
 	"context"
-	"crypto/tls"
 	"io"
 	"log"
 	"net"
@@ -26,9 +25,10 @@ type OriginConfig struct {
 	IPv6  bool
 	Delay time.Duration // before each answer
 
-	// LongCertificate makes the certificate as long as real ones are with their
-	// chains, some 4 kB: it takes several packets.
-	LongCertificate bool
+	// Ordinary makes the TLS like that of most servers: the certificate has some
+	// 4 kB, which is several packets, and no key exchange is post-quantum, so that
+	// to resume a session takes small packets alone.
+	Ordinary bool
 
 	// Handler answers instead of the origin's own, which echoes bodies on
 	// /echo and answers anything else with some 300 bytes of JSON.
@@ -95,7 +95,7 @@ func StartOrigin(config OriginConfig) (*Origin, error) {
 		if err != nil {
 			return nil, err
 		}
-		o.server.TLSConfig = &tls.Config{Certificates: []tls.Certificate{a.certificate(config.LongCertificate)}}
+		o.server.TLSConfig = a.tlsConfig(config.Ordinary)
 		serve = func() error { return o.server.ServeTLS(o.listener, "", "") }
 	}
 	o.running.Go(func() { _ = serve() })
