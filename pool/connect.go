@@ -82,7 +82,7 @@ func (p *Proxy) connect(r *Route, o *Options, want wanted, wake chan<- struct{})
 func (c *connect) run(ctx context.Context) {
 	p, r := c.proxy, c.route
 	raw, err := p.dial(ctx, Dialing{
-		Target: r.target, HTTP1: c.http1, Probe: c.probe, Via: c.via, Account: r.account,
+		Target: r.target, HTTP1: c.http1, Probe: c.probe, Whole: c.probe && !p.Metered(), Via: c.via, Account: r.account,
 		Ready: func() { p.State.unready.stood(&c.unready) },
 	})
 	c.cancel()

@@ -19,6 +19,7 @@ type fakeProxy struct {
 	mu     sync.Mutex
 	now    behaviour
 	dials  int
+	whole  bool // the last dial asked for a whole handshake
 	conns  []*fakeConn
 	origin *fakeOrigin
 }
@@ -91,6 +92,7 @@ func (f *fakeProxy) Dial(ctx context.Context, d Dialing) (Conn, error) {
 	f.mu.Lock()
 	b := f.now
 	f.dials++
+	f.whole = d.Whole
 	f.mu.Unlock()
 	if err := pause(ctx, min(b.reach, b.delay)); err != nil {
 		return nil, err

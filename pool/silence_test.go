@@ -146,6 +146,25 @@ func TestDeadConnection(t *testing.T) {
 	})
 }
 
+// TestProbeIsWhole: it has to notice where large packets don't pass, which costs
+// more where bytes are paid for.
+func TestProbeIsWhole(t *testing.T) {
+	for price, want := range map[float64]bool{0: true, 1: false} {
+		inBubble(t, func(t *testing.T) {
+			w := newWorld(t, []proxySpec{{"A", 10, price}}, nil)
+			w.get()
+			if w.fake["A"].whole {
+				t.Error("a request's own connection takes a whole handshake")
+			}
+			w.fake["A"].be(behaviour{answer: after(8*time.Second, ok)})
+			w.get()
+			if got := w.fake["A"].whole; w.fake["A"].dialled() < 2 || got != want {
+				t.Errorf("at %g $/GB: whole %v in %d dials, want %v", price, got, w.fake["A"].dialled(), want)
+			}
+		})
+	}
+}
+
 // TestSlowTargetOnALiveConnection: the same where what is sent does arrive.
 func TestSlowTargetOnALiveConnection(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
