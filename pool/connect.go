@@ -70,6 +70,7 @@ func (p *Proxy) connect(r *Route, o *Options, want wanted, wake chan<- struct{})
 	if joinable {
 		r.joined = c
 	}
+	c.pending.probe = want.probe
 	r.pending.add(&c.pending, c.start)
 	if !r.target.key.Quiet {
 		p.State.unready.add(&c.unready, c.start)

@@ -254,6 +254,27 @@ func TestOvertakenByALaterConnect(t *testing.T) {
 	}
 }
 
+// TestProbeIsOvertakenByProbesAlone: what a request needs may pass where what a
+// probe asks for does not.
+func TestProbeIsOvertakenByProbesAlone(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		w := newWorld(t, named("A B"), func(c *Config) { c.Options.Keepalive = Off })
+		p, r := w.proxy("A"), w.route("A")
+		w.fake["A"].be(behaviour{delay: forever})
+		c := p.connect(r, &w.options, wanted{probe: true}, make(chan struct{}, 1))
+		w.pass(500 * time.Millisecond)
+		w.fake["A"].be(behaviour{})
+		w.wantTrail(w.get(), 200, "A:ok")
+		w.pass(time.Second)
+		w.wantTrail(w.get(), 200, "B:ok")
+		again := p.connect(r, &w.options, wanted{probe: true}, make(chan struct{}, 1))
+		w.pass(10 * time.Millisecond)
+		w.wantTrail(w.get(), 200, "A:ok")
+		c.leave(nil)
+		again.leave(nil)
+	})
+}
+
 func TestOverdueWhereAllOthersAreToo(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		w := newWorld(t, named("A B"), nil)

@@ -15,14 +15,15 @@ func TestInFlight(t *testing.T) {
 	for range 2000 {
 		switch {
 		case len(in) == 0 || rand.IntN(2) == 0:
-			n, start := new(flight), rand.Int64N(1_000_000)+1
+			n, start := &flight{probe: rand.IntN(4) == 0}, rand.Int64N(1<<40)+1
 			in[n] = start
 			f.add(n, time.Unix(0, start))
 		case rand.IntN(10) == 0:
 			for n, start := range in {
 				f.stood(n)
 				f.stood(n)
-				maps.DeleteFunc(in, func(_ *flight, s int64) bool { return s <= start })
+				probe := n.probe
+				maps.DeleteFunc(in, func(o *flight, s int64) bool { return o == n || s < start && (probe || !o.probe) })
 				break
 			}
 		default:

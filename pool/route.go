@@ -255,6 +255,7 @@ type flight struct {
 	start      int64
 	prev, next *flight
 	listed     bool
+	probe      bool // set before it is listed
 }
 
 func (f *inFlight) add(n *flight, start time.Time) {
@@ -286,6 +287,31 @@ func (f *inFlight) remove(n *flight) {
 	if !n.listed {
 		return
 	}
+	f.unlink(n)
+	f.update()
+}
+
+// stood takes it out with those that began before it: where a later one came to
+// stand they only lost a packet, and tell nothing of the way. But what a probe asks
+// for is more than others need, so that only a later probe takes out a probe.
+func (f *inFlight) stood(n *flight) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if !n.listed {
+		return
+	}
+	for older := n.prev; older != nil; {
+		next := older.prev
+		if n.probe || !older.probe {
+			f.unlink(older)
+		}
+		older = next
+	}
+	f.unlink(n)
+	f.update()
+}
+
+func (f *inFlight) unlink(n *flight) {
 	if n.prev == nil {
 		f.first = n.next
 	} else {
@@ -297,28 +323,6 @@ func (f *inFlight) remove(n *flight) {
 		n.next.prev = n.prev
 	}
 	n.prev, n.next, n.listed = nil, nil, false
-	f.update()
-}
-
-// stood takes it out with those that began before it: where a later one came to
-// stand they only lost a packet, and tell nothing of the way.
-func (f *inFlight) stood(n *flight) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	if !n.listed {
-		return
-	}
-	f.first = n.next
-	if n.next == nil {
-		f.last = nil
-	} else {
-		n.next.prev = nil
-	}
-	for n != nil {
-		n.next, n.listed = nil, false
-		n, n.prev = n.prev, nil
-	}
-	f.update()
 }
 
 func (f *inFlight) update() {
