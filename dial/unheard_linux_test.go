@@ -31,6 +31,7 @@ func deafen(t *testing.T, conn net.Conn) {
 // TestUnheard: a peer of which nothing is heard, not even that it got something,
 // is told from one that is slow to answer and from one that is slow to read.
 func TestUnheard(t *testing.T) {
+	t.Parallel()
 	tests := []struct {
 		name string
 		body int

@@ -38,7 +38,7 @@ func TestAllGone(t *testing.T) {
 	l.stop()
 	l.tell(t, "all gone")
 	first := l.result(every).longestWithout(back, well.Add(time.Second))
-	t.Logf("%v until the first good answer, %v until all were well", first, well.Sub(back))
+	t.Logf("at most %v without a good answer once it is back, all well after %v", first, well.Sub(back))
 	l.noPostTwice(t)
 	l.toldSo(t, gone, well)
 }

@@ -40,6 +40,17 @@ func TestMain(m *testing.M) {
 // runWithin runs the tests once more in namespaces of their own, and ends as they
 // do. It returns where the system does not let us.
 func runWithin() {
+	err := startWithin()
+	if ended, ok := errors.AsType[*exec.ExitError](err); ok {
+		os.Exit(ended.ExitCode())
+	}
+	if err == nil {
+		os.Exit(0)
+	}
+	_ = os.Setenv(within, err.Error())
+}
+
+func startWithin() error {
 	runtime.LockOSThread() // the child ends with the thread that started it
 	defer runtime.UnlockOSThread()
 	cmd := exec.Command("/proc/self/exe", os.Args[1:]...)
@@ -51,14 +62,7 @@ func runWithin() {
 		cmd.SysProcAttr.UidMappings = []syscall.SysProcIDMap{{HostID: os.Getuid(), Size: 1}}
 		cmd.SysProcAttr.GidMappings = []syscall.SysProcIDMap{{HostID: os.Getgid(), Size: 1}}
 	}
-	err := cmd.Run()
-	if ended, ok := errors.AsType[*exec.ExitError](err); ok {
-		os.Exit(ended.ExitCode())
-	}
-	if err == nil {
-		os.Exit(0)
-	}
-	_ = os.Setenv(within, err.Error())
+	return cmd.Run()
 }
 
 // needNamespaces says that the test needs a namespace to make networks in.

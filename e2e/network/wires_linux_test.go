@@ -21,9 +21,9 @@ func TestWire(t *testing.T) {
 	go echo(listener)
 	addr := listener.Addr().String()
 
-	near, far := roundTrip(t, addr, 10), time.Duration(0)
+	near := roundTrip(t, addr, 10)
 	f.wire.set(weather{delay: 60 * time.Millisecond})
-	if far = roundTrip(t, addr, 10); far < 240*time.Millisecond || near > far/2 { // the connect, and the echo
+	if far := roundTrip(t, addr, 10); far < 240*time.Millisecond || near > far/2 { // the connect, and the echo
 		t.Errorf("%v, and %v where 120 ms are in the way", near, far)
 	}
 	f.wire.set(weather{rate: 32_000, queue: time.Minute})
