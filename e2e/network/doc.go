@@ -5,6 +5,6 @@
 // one. Between them are wires: pairs of TUN devices, with a few goroutines that
 // carry the packets and do to them what a bad network does, by a seed and with
 // what happened counted. All of it vanishes with the process. The kernel's own
-// netem would do for half of that, but not every kernel has it, and none of
-// Debian 12 lets its random numbers be seeded.
+// netem would do for half of that, but not every kernel has it, and Debian 12's
+// tc cannot seed it.
 package network
