@@ -31,7 +31,7 @@ func newDialer(pool string, hand handout, proxyTLS *tls.Config, e *errands) *dia
 // Dial implements [pool.Dialer].
 func (d *dialer) Dial(ctx context.Context, w pool.Dialing) (pool.Conn, error) {
 	t, through := w.Target, d.through(w)
-	conn, err := through.Open(ctx, dial.Target{Scheme: t.Scheme, Addr: t.Addr, TLS: t.TLS, HTTP1Only: w.HTTP1}, w.Ready)
+	conn, err := through.Open(ctx, dial.Target{Scheme: t.Scheme, Addr: t.Addr, TLS: targetTLS(w), HTTP1Only: w.HTTP1}, w.Ready)
 	if err != nil {
 		return nil, err // and not a typed nil
 	}
@@ -39,6 +39,16 @@ func (d *dialer) Dial(ctx context.Context, w pool.Dialing) (pool.Conn, error) {
 		return &errandConn{conn, d}, nil
 	}
 	return conn, nil
+}
+
+// targetTLS is for TLS with the target; nil stands for defaults.
+func targetTLS(w pool.Dialing) *tls.Config {
+	config := w.Target.TLS
+	if w.Whole && config != nil {
+		config = config.Clone()
+		config.ClientSessionCache = nil // there is nothing to resume
+	}
+	return config
 }
 
 // Tunnel implements [pool.Dialer]. What can be tunnelled is the client's secret,

@@ -66,6 +66,12 @@ func (c *HTTPConn) InFlight() int { return c.proto.inFlight() }
 // Ping asks the target whether it is still there; on HTTP/2 alone.
 func (c *HTTPConn) Ping(ctx context.Context) error { return c.proto.ping(ctx) }
 
+// Unheard reports whether nothing of what was sent arrives any more: the system
+// has sent it again, and the other end of the TCP connection acknowledges none of
+// it. A peer that reads slowly acknowledges. It is false where the system does not
+// tell, which only Linux does.
+func (c *HTTPConn) Unheard() bool { return unheard(c.conn.wire.Conn) }
+
 // LocalAddr is our end of the TCP connection.
 func (c *HTTPConn) LocalAddr() net.Addr { return c.conn.LocalAddr() }
 

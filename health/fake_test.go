@@ -124,6 +124,7 @@ func (c *fakeConn) InFlight() int                 { return 0 }
 func (c *fakeConn) Bytes() (in, out int64)        { return 0, 0 }
 func (c *fakeConn) Multiplexed() bool             { return false }
 func (c *fakeConn) Ping(context.Context) error    { return nil }
+func (c *fakeConn) Unheard() bool                 { return false }
 func (c *fakeConn) ProxyMade(*http.Response) bool { return false }
 
 func (c *fakeConn) Alive() bool {

@@ -70,6 +70,7 @@ func (p *Proxy) connect(r *Route, o *Options, want wanted, wake chan<- struct{})
 	if joinable {
 		r.joined = c
 	}
+	c.pending.probe = want.probe
 	r.pending.add(&c.pending, c.start)
 	if !r.target.key.Quiet {
 		p.State.unready.add(&c.unready, c.start)
@@ -82,12 +83,16 @@ func (p *Proxy) connect(r *Route, o *Options, want wanted, wake chan<- struct{})
 func (c *connect) run(ctx context.Context) {
 	p, r := c.proxy, c.route
 	raw, err := p.dial(ctx, Dialing{
-		Target: r.target, HTTP1: c.http1, Probe: c.probe, Via: c.via, Account: r.account,
-		Ready: func() { p.State.unready.remove(&c.unready) },
+		Target: r.target, HTTP1: c.http1, Probe: c.probe, Whole: c.probe && !p.Metered(), Via: c.via, Account: r.account,
+		Ready: func() { p.State.unready.stood(&c.unready) },
 	})
 	c.cancel()
 	p.State.unready.remove(&c.unready)
-	r.pending.remove(&c.pending)
+	if err == nil {
+		r.pending.stood(&c.pending)
+	} else {
+		r.pending.remove(&c.pending)
+	}
 	p.pool.state.ended(c)
 	var conn *standing
 	if err == nil {

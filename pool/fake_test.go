@@ -19,6 +19,7 @@ type fakeProxy struct {
 	mu     sync.Mutex
 	now    behaviour
 	dials  int
+	whole  bool // the last dial asked for a whole handshake
 	conns  []*fakeConn
 	origin *fakeOrigin
 }
@@ -35,6 +36,8 @@ type behaviour struct {
 	h2     bool
 	places int // requests at once on HTTP/2
 	ping   func(context.Context) error
+
+	unheard bool // nothing that is sent on connections arrives
 
 	connectBytes, requestBytes, answerBytes int // that cross the connection; connectBytes each way
 }
@@ -89,6 +92,7 @@ func (f *fakeProxy) Dial(ctx context.Context, d Dialing) (Conn, error) {
 	f.mu.Lock()
 	b := f.now
 	f.dials++
+	f.whole = d.Whole
 	f.mu.Unlock()
 	if err := pause(ctx, min(b.reach, b.delay)); err != nil {
 		return nil, err
@@ -256,6 +260,8 @@ func (c *fakeConn) Ping(ctx context.Context) error {
 	}
 	return nil
 }
+
+func (c *fakeConn) Unheard() bool { return c.proxy.behaviour().unheard }
 
 func (c *fakeConn) ProxyMade(resp *http.Response) bool { return resp.Header.Get("Proxy-Made") != "" }
 

@@ -276,7 +276,7 @@ func (a *attempt) failed(err error) error {
 	}
 	reason := failureReason(err)
 	a.trace.tally(a.conn)
-	if !a.conn.Multiplexed() || !a.conn.Alive() || errors.Is(err, errSilent) {
+	if !a.conn.Multiplexed() || !a.conn.Alive() || errors.Is(err, errSilent) || errors.Is(err, errUnheard) {
 		a.conn.discard()
 	} else {
 		a.conn.keepOrClose() // only this request was cut off
@@ -288,7 +288,7 @@ func (a *attempt) failed(err error) error {
 		return a.clientGone(a.body.failure())
 	case isBadRequest(err):
 		a.step(a.proxy, reason)
-	case a.isStale(err):
+	case a.isStale(err) || errors.Is(err, errUnheard):
 		a.step(a.proxy, reasonStale)
 		a.repeat = a.proxy
 		a.stale.add(a.proxy.place) // once: others may use up the fresh one, too

@@ -225,6 +225,56 @@ func TestOverdueForOneTarget(t *testing.T) {
 	})
 }
 
+// TestOvertakenByALaterConnect: one connect that lost a packet is no reason to
+// pass over a proxy through which later ones come to stand.
+func TestOvertakenByALaterConnect(t *testing.T) {
+	for name, late := range map[string]behaviour{
+		"on the way to the proxy":  {reach: forever, delay: forever},
+		"on the way to the target": {delay: forever},
+	} {
+		t.Run(name, func(t *testing.T) {
+			inBubble(t, func(t *testing.T) {
+				w := newWorld(t, named("A B"), func(c *Config) { c.Options.Keepalive = Off })
+				w.fake["A"].be(late)
+				first := w.later(w.get)
+				w.pass(500 * time.Millisecond)
+				w.fake["A"].be(behaviour{delay: 100 * time.Millisecond})
+				w.get()
+				w.pass(time.Second)
+				w.wantTrail(w.get(), 200, "A:ok")
+				w.wantTrail(<-first, 200, "A:overdue B:ok")
+
+				w.fake["A"].be(late) // but where a later one is overdue too
+				second := w.later(w.get)
+				w.pass(1500 * time.Millisecond)
+				w.wantTrail(w.get(), 200, "B:ok")
+				<-second
+			})
+		})
+	}
+}
+
+// TestProbeIsOvertakenByProbesAlone: what a request needs may pass where what a
+// probe asks for does not.
+func TestProbeIsOvertakenByProbesAlone(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		w := newWorld(t, named("A B"), func(c *Config) { c.Options.Keepalive = Off })
+		p, r := w.proxy("A"), w.route("A")
+		w.fake["A"].be(behaviour{delay: forever})
+		c := p.connect(r, &w.options, wanted{probe: true}, make(chan struct{}, 1))
+		w.pass(500 * time.Millisecond)
+		w.fake["A"].be(behaviour{})
+		w.wantTrail(w.get(), 200, "A:ok")
+		w.pass(time.Second)
+		w.wantTrail(w.get(), 200, "B:ok")
+		again := p.connect(r, &w.options, wanted{probe: true}, make(chan struct{}, 1))
+		w.pass(10 * time.Millisecond)
+		w.wantTrail(w.get(), 200, "A:ok")
+		c.leave(nil)
+		again.leave(nil)
+	})
+}
+
 func TestOverdueWhereAllOthersAreToo(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		w := newWorld(t, named("A B"), nil)

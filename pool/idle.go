@@ -26,6 +26,10 @@ type Conn interface {
 	Multiplexed() bool              // many requests at once: HTTP/2
 	Ping(ctx context.Context) error // only where it is multiplexed
 
+	// Unheard reports whether nothing of what was sent arrives any more: the
+	// system has sent it again, and the other end acknowledges none of it.
+	Unheard() bool
+
 	// ProxyMade reports whether an answer is the proxy's own, not the target's.
 	ProxyMade(*http.Response) bool
 
@@ -180,6 +184,16 @@ func (r *Route) closeIdle(leave int) {
 	r.drainBefore.Store(now)
 	for _, c := range spared {
 		r.idle.push(c)
+	}
+}
+
+// letGo has connections let go that were made before a moment.
+func (r *Route) letGo(before time.Time) {
+	for {
+		was := r.drainBefore.Load()
+		if was >= before.UnixNano() || r.drainBefore.CompareAndSwap(was, before.UnixNano()) {
+			return
+		}
 	}
 }
 

@@ -2,6 +2,7 @@ package pool
 
 import (
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"testing"
 	"time"
@@ -12,11 +13,20 @@ func TestInFlight(t *testing.T) {
 	var f inFlight
 	in := make(map[*flight]int64)
 	for range 2000 {
-		if len(in) == 0 || rand.IntN(2) == 0 {
-			n, start := new(flight), rand.Int64N(1000)+1
+		switch {
+		case len(in) == 0 || rand.IntN(2) == 0:
+			n, start := &flight{probe: rand.IntN(4) == 0}, rand.Int64N(1<<40)+1
 			in[n] = start
 			f.add(n, time.Unix(0, start))
-		} else {
+		case rand.IntN(10) == 0:
+			for n, start := range in {
+				f.stood(n)
+				f.stood(n)
+				probe := n.probe
+				maps.DeleteFunc(in, func(o *flight, s int64) bool { return o == n || s < start && (probe || !o.probe) })
+				break
+			}
+		default:
 			for n := range in {
 				delete(in, n)
 				f.remove(n)

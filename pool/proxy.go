@@ -28,6 +28,10 @@ type Dialing struct {
 	HTTP1  bool // HTTP/1.1 also where HTTP/2 could be had
 	Probe  bool // it only serves to learn whether the target can be reached
 
+	// Whole asks for a whole TLS handshake, whose packets are as large as any. To
+	// resume a session takes small ones alone, which pass where large ones don't.
+	Whole bool
+
 	// Via are the pools that a tunnel came through already, as its client said,
 	// to be told to the proxy so that a tunnel that goes round is recognised.
 	Via string

@@ -241,8 +241,8 @@ func (r *Route) forget() {
 	delete(r.state.troubled, r)
 }
 
-// inFlight knows when the oldest of the connects that are under way began.
-// Reading it takes no lock.
+// inFlight knows when the oldest of the connects that are under way began, but for
+// those that a later one overtook. Reading it takes no lock.
 type inFlight struct {
 	oldest atomic.Int64 // Unix nanoseconds, 0 for none
 
@@ -255,6 +255,7 @@ type flight struct {
 	start      int64
 	prev, next *flight
 	listed     bool
+	probe      bool // set before it is listed
 }
 
 func (f *inFlight) add(n *flight, start time.Time) {
@@ -286,6 +287,31 @@ func (f *inFlight) remove(n *flight) {
 	if !n.listed {
 		return
 	}
+	f.unlink(n)
+	f.update()
+}
+
+// stood takes it out with those that began before it: where a later one came to
+// stand they only lost a packet, and tell nothing of the way. But what a probe asks
+// for is more than others need, so that only a later probe takes out a probe.
+func (f *inFlight) stood(n *flight) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if !n.listed {
+		return
+	}
+	for older := n.prev; older != nil; {
+		next := older.prev
+		if n.probe || !older.probe {
+			f.unlink(older)
+		}
+		older = next
+	}
+	f.unlink(n)
+	f.update()
+}
+
+func (f *inFlight) unlink(n *flight) {
 	if n.prev == nil {
 		f.first = n.next
 	} else {
@@ -297,7 +323,6 @@ func (f *inFlight) remove(n *flight) {
 		n.next.prev = n.prev
 	}
 	n.prev, n.next, n.listed = nil, nil, false
-	f.update()
 }
 
 func (f *inFlight) update() {

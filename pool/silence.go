@@ -18,6 +18,7 @@ type watch struct {
 
 	tried  places        // by the request so far; it goes on while we look
 	left   bool          // it may try another proxy
+	again  bool          // it may try the same one on a fresh connection
 	next   time.Duration // of quiet, until the next probe
 	probed time.Time     // when the last one was over
 	stood  bool          // it found the route alive
@@ -33,6 +34,7 @@ const (
 // watch starts watching the attempt, whose request is about to be sent.
 func (a *attempt) watch(interrupt context.CancelCauseFunc) *watch {
 	w := &watch{a: a, interrupt: interrupt, tried: a.tried.clone(), left: a.triesLeft(), next: a.route.silence()}
+	w.again = !a.stale.has(a.proxy.place)
 	w.timer = time.AfterFunc(time.Hour, w.fire)
 	w.timer.Reset(w.untilDue(time.Now())) // after w.timer is set, which fire needs
 	return w
@@ -116,8 +118,14 @@ func (w *watch) probe() {
 	}
 	w.stood = a.route.stands(a, since, w.probeTime())
 	w.probed = time.Now()
-	if w.stood || w.state.Load() != watching || a.proxy.State.overdrawn() {
+	switch {
+	case w.state.Load() != watching || a.proxy.State.overdrawn():
 		return // one that was cut off tells nothing
+	case w.stood && a.conn.Unheard():
+		w.unheard()
+		return
+	case w.stood:
+		return
 	}
 	a.proxy.blameRoute(a.route, a.start, reasonSilent)
 	if a.safeToRepeat() && w.left && w.following() != nil {
@@ -125,6 +133,17 @@ func (w *watch) probe() {
 		return
 	}
 	w.dead = true
+}
+
+// unheard is what follows where the route stands and this connection is dead, as
+// after something on the way, a translator of addresses say, has forgotten it. It
+// will have forgotten others as well. That is nobody's failure, and what is safe
+// to repeat goes on over a fresh one.
+func (w *watch) unheard() {
+	w.a.route.letGo(w.a.start)
+	if w.a.safeToRepeat() && w.again {
+		w.end(errUnheard)
+	}
 }
 
 func (w *watch) end(cause error) {

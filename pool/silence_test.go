@@ -117,6 +117,67 @@ func TestDeadRoute(t *testing.T) {
 	}
 }
 
+// TestDeadConnection: where the route stands and nothing that is sent on the
+// connection arrives, what is safe to repeat goes on over a fresh one, once, and
+// others that are as old are let go. Nobody has failed.
+func TestDeadConnection(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		w := newWorld(t, named("A B"), func(c *Config) { c.Options.ResponseTimeout = 20 * time.Second })
+		w.useThree("A")
+		w.fake["A"].be(behaviour{answer: silent, unheard: true})
+		w.settledMedian("A", time.Millisecond)
+		get, post := w.later(w.get), w.later(func() outcome { return w.post("x") })
+		w.pass(900 * time.Millisecond)
+		w.fake["A"].be(behaviour{answer: after(100*time.Millisecond, ok), unheard: true})
+		o := <-get
+		w.wantTrail(o, 200, "A:stale A:ok")
+		w.wantTook(o, 1100*time.Millisecond)
+		w.wantTrail(w.get(), 200, "A:ok")
+		if got := w.route("A").failures.Load(); got != 0 {
+			t.Errorf("%d failures of the route", got)
+		}
+		w.route("A").prune(time.Now().UnixNano())
+		if got := w.fake["A"].open(); got != 3 { // that of the POST, the probe's and the fresh one
+			t.Errorf("%d connections are open", got)
+		}
+		if o := <-post; o.Status != 504 || (o.took-20*time.Second).Abs() > time.Second || w.origin.most() > 2 {
+			t.Errorf("POST: %d %q after %v", o.Status, o.Trail, o.took)
+		}
+	})
+}
+
+// TestProbeIsWhole: it has to notice where large packets don't pass, which costs
+// more where bytes are paid for.
+func TestProbeIsWhole(t *testing.T) {
+	for price, want := range map[float64]bool{0: true, 1: false} {
+		inBubble(t, func(t *testing.T) {
+			w := newWorld(t, []proxySpec{{"A", 10, price}}, nil)
+			w.get()
+			if w.fake["A"].whole {
+				t.Error("a request's own connection takes a whole handshake")
+			}
+			w.fake["A"].be(behaviour{answer: after(8*time.Second, ok)})
+			w.get()
+			if got := w.fake["A"].whole; w.fake["A"].dialled() < 2 || got != want {
+				t.Errorf("at %g $/GB: whole %v in %d dials, want %v", price, got, w.fake["A"].dialled(), want)
+			}
+		})
+	}
+}
+
+// TestSlowTargetOnALiveConnection: the same where what is sent does arrive.
+func TestSlowTargetOnALiveConnection(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		w := newWorld(t, named("A B"), nil)
+		w.get()
+		w.fake["A"].be(behaviour{answer: after(10*time.Second, ok)})
+		w.settledMedian("A", time.Millisecond)
+		o := w.get()
+		w.wantTrail(o, 200, "A:ok")
+		w.wantTook(o, 10*time.Second)
+	})
+}
+
 // TestConnectionsOfADeadRoute: while a probe is overdue the others are in doubt,
 // and when it did not stand they are let go.
 func TestConnectionsOfADeadRoute(t *testing.T) {

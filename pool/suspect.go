@@ -32,8 +32,12 @@ func (p *Proxy) suspectRoute(r *Route) {
 	go p.confirm(r) // ends with its connects, which end at their time limit
 }
 
-// confirm makes probes until one passes, or the route has failed.
+// confirm makes probes until one passes, or the route has failed. For as long as
+// none has, the first counts as overdue, so that nobody tries between two.
 func (p *Proxy) confirm(r *Route) {
+	doubt := flight{probe: true}
+	r.pending.add(&doubt, time.Now())
+	defer r.pending.remove(&doubt)
 	for i := range p.MaxFailures {
 		if i > 0 {
 			time.Sleep(betweenProbes)

@@ -136,6 +136,7 @@ func (e *Error) Unwrap() error { return e.Err }
 var (
 	errClientGone error = &plainError{reason: reasonClientGone}
 	errSilent     error = &plainError{reason: reasonSilent, timeout: true}
+	errUnheard    error = &plainError{reason: reasonSilent, timeout: true} // the connection died, not the route
 	errNoAnswer   error = &plainError{reason: reasonTimeout, timeout: true}
 	errTargetSlow error = &plainError{reason: reasonTimeout, timeout: true}
 	errUnasked    error = &plainError{reason: "malformed_response"} // an upgrade that nobody asked for

@@ -45,6 +45,8 @@ func (c *tunnelConn) ProxyMade(*http.Response) bool { return false }
 
 var errTunnel = errors.New("a tunnel carries no requests")
 
+func (c *tunnelConn) Unheard() bool { return false }
+
 func (c *tunnelConn) Ping(context.Context) error { return errTunnel }
 
 func (c *tunnelConn) RoundTrip(*http.Request) (*http.Response, error) { return nil, errTunnel }

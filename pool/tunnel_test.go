@@ -281,6 +281,22 @@ func TestTunnelSilent(t *testing.T) {
 	})
 }
 
+// TestSuspicionHasNoGaps: between two probes of which the first has failed, and took
+// its time, nobody tries the route.
+func TestSuspicionHasNoGaps(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		w := newWorld(t, named("A B"), nil)
+		bad := w.through("A")
+		w.fake["A"].be(behaviour{delay: 2 * time.Second, probe: &fault{reason: "target_tls_timeout"}})
+		w.ended(bad, TunnelEnd{FromClient: 9, TargetFirst: true})
+		w.pass(2*time.Second + betweenProbes/2)
+		w.fake["A"].be(behaviour{}) // the next one passes
+		w.ended(w.through("B"), fine)
+		w.pass(betweenProbes)
+		w.ended(w.through("A"), fine)
+	})
+}
+
 // TestSuspicionIsRare: however many tunnels end badly, the route is not probed all
 // the time.
 func TestSuspicionIsRare(t *testing.T) {

@@ -11,6 +11,7 @@ import (
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/pem"
+	"fmt"
 	"math/big"
 	"net"
 	"os"
@@ -24,8 +25,8 @@ import (
 // for loopback, for every name under ".test" and, as OpenSSL takes no wildcard
 // there, for those under ".example.test".
 type authority struct {
-	ca   *x509.Certificate
-	leaf tls.Certificate
+	ca         *x509.Certificate
+	leaf, long tls.Certificate
 }
 
 var theAuthority = sync.OnceValues(newAuthority)
@@ -59,11 +60,25 @@ func newAuthority() (*authority, error) {
 		DNSNames:    []string{"localhost", "*.test", "*.example.test"},
 		IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1), net.IPv6loopback},
 	}
-	der, err = x509.CreateCertificate(rand.Reader, &leaf, ca, &key.PublicKey, caKey)
-	if err != nil {
-		return nil, err
+	a := &authority{ca: ca}
+	for _, cert := range []*tls.Certificate{&a.leaf, &a.long} {
+		der, err = x509.CreateCertificate(rand.Reader, &leaf, ca, &key.PublicKey, caKey)
+		if err != nil {
+			return nil, err
+		}
+		*cert = tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}
+		for i := range 100 { // the second one has many names, as those of large services have
+			leaf.DNSNames = append(leaf.DNSNames, fmt.Sprintf("one-of-many-names-%d.example.test", i))
+		}
 	}
-	return &authority{ca: ca, leaf: tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}}, nil
+	return a, nil
+}
+
+func (a *authority) tlsConfig(ordinary bool) *tls.Config {
+	if !ordinary {
+		return &tls.Config{Certificates: []tls.Certificate{a.leaf}}
+	}
+	return &tls.Config{Certificates: []tls.Certificate{a.long}, CurvePreferences: []tls.CurveID{tls.X25519, tls.CurveP256}}
 }
 
 // CAPool trusts every server of this package. It panics where the system has

@@ -2,7 +2,6 @@ package proxytest
 
 import (
 	"context"
-	"crypto/tls"
 	"io"
 	"log"
 	"net"
@@ -25,6 +24,11 @@ type OriginConfig struct {
 	HTTP2 bool // besides HTTP/1.1; needs TLS
 	IPv6  bool
 	Delay time.Duration // before each answer
+
+	// Ordinary makes the TLS like that of most servers: the certificate has some
+	// 4 kB, which is several packets, and no key exchange is post-quantum, so that
+	// to resume a session takes small packets alone.
+	Ordinary bool
 
 	// Handler answers instead of the origin's own, which echoes bodies on
 	// /echo and answers anything else with some 300 bytes of JSON.
@@ -70,7 +74,7 @@ func StartOrigin(config OriginConfig) (*Origin, error) {
 	o.SetHandler(config.Handler)
 
 	var err error
-	if o.listener, err = listen(config.IPv6, 0); err != nil {
+	if o.listener, err = listen(loopback(config.IPv6), 0); err != nil {
 		return nil, err
 	}
 	protocols := new(http.Protocols)
@@ -91,7 +95,7 @@ func StartOrigin(config OriginConfig) (*Origin, error) {
 		if err != nil {
 			return nil, err
 		}
-		o.server.TLSConfig = &tls.Config{Certificates: []tls.Certificate{a.leaf}}
+		o.server.TLSConfig = a.tlsConfig(config.Ordinary)
 		serve = func() error { return o.server.ServeTLS(o.listener, "", "") }
 	}
 	o.running.Go(func() { _ = serve() })
@@ -215,11 +219,14 @@ func answer(w http.ResponseWriter, r *http.Request) {
 	_, _ = io.WriteString(w, answerJSON)
 }
 
-// listen listens on loopback; port 0 is any.
-func listen(ipv6 bool, port int) (*net.TCPListener, error) {
-	addr := &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: port}
+func loopback(ipv6 bool) net.IP {
 	if ipv6 {
-		addr.IP = net.IPv6loopback
+		return net.IPv6loopback
 	}
-	return net.ListenTCP("tcp", addr)
+	return net.IPv4(127, 0, 0, 1)
+}
+
+// listen listens on an address; port 0 is any.
+func listen(ip net.IP, port int) (*net.TCPListener, error) {
+	return net.ListenTCP("tcp", &net.TCPAddr{IP: ip, Port: port})
 }

@@ -29,9 +29,17 @@ type ProxyConfig struct {
 	Kind               Kind
 	Username, Password string // both empty: open to everyone
 	IPv6               bool
+	IP                 net.IP // to listen on instead of loopback
 
 	// Hosts resolves the targets that are in it (host:port to host:port).
 	Hosts map[string]string
+}
+
+func (c *ProxyConfig) ip() net.IP {
+	if c.IP != nil {
+		return c.IP
+	}
+	return loopback(c.IPv6)
 }
 
 // Proxy is an upstream proxy.
@@ -97,11 +105,7 @@ func (p *Proxy) Close() {
 
 // Addr is host:port.
 func (p *Proxy) Addr() string {
-	host := "127.0.0.1"
-	if p.config.IPv6 {
-		host = "::1"
-	}
-	return net.JoinHostPort(host, fmt.Sprint(p.port))
+	return net.JoinHostPort(p.config.ip().String(), fmt.Sprint(p.port))
 }
 
 // URL is scheme://user:password@host:port.
@@ -198,7 +202,7 @@ func (p *Proxy) MustSetMode(tb testing.TB, m Mode) {
 
 // listenLocked listens, on the same port each time.
 func (p *Proxy) listenLocked() (err error) {
-	if p.listener, err = listen(p.config.IPv6, p.port); err != nil {
+	if p.listener, err = listen(p.config.ip(), p.port); err != nil {
 		return err
 	}
 	if p.mode.behaviour == backlogFull {
