@@ -55,6 +55,11 @@ quick: ## Run all tests without the race detector
 browser: ## Look at the dashboard with Chromium; screenshots go to .build/screenshots
 	go -C dashboard/browsertest test -v -count=1 -timeout 10m $(TESTFLAGS) ./...
 
+.PHONY: e2e
+e2e: ## Meet real proxies, clients and networks, installing them where it can, under ten minutes
+	@e2e/install
+	@e2e/run $(TESTFLAGS)
+
 .PHONY: soak
 soak: ## Run the long rounds of the end-to-end tests, three times over, about five minutes
 	SOAK=1 go test -v -count=3 -timeout 30m $(TESTFLAGS) ./e2e
