@@ -1,0 +1,196 @@
+package upstream
+
+import (
+	"bytes"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"syscall"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/caddy-proxypool/proxypool/internal/caddytest"
+)
+
+// server is a proxy that somebody else wrote, with what it needs beside it.
+type server struct {
+	t    testing.TB
+	dir  string // of its files
+	addr string
+	cmd  *exec.Cmd
+	done chan struct{} // closed when it has ended
+
+	// command makes the files for a password, and says how the server is started.
+	command func(password string) []string
+}
+
+// newServer makes a directory for a server. Some give up root when they start, and
+// must find their files all the same.
+func newServer(t testing.TB) *server {
+	t.Helper()
+	dir, err := os.MkdirTemp("", "proxypool-upstream-")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = os.RemoveAll(dir) })
+	if err := os.Chmod(dir, 0o777|os.ModeSticky); err != nil {
+		t.Fatal(err)
+	}
+	return &server{t: t, dir: dir, addr: caddytest.FreeAddr(t)}
+}
+
+// file writes a file of the server and returns its path.
+func (s *server) file(name, text string) (path string) {
+	s.t.Helper()
+	path = filepath.Join(s.dir, name)
+	if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
+		s.t.Fatal(err)
+	}
+	return path
+}
+
+func (s *server) port() string {
+	_, port, _ := net.SplitHostPort(s.addr)
+	return port
+}
+
+// start starts the server and waits until it listens. It ends with the test.
+func (s *server) start(password string) {
+	s.t.Helper()
+	command := s.command(password)
+	logFile, err := os.OpenFile(filepath.Join(s.dir, "log"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o666)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	defer logFile.Close()
+	first := s.cmd == nil
+	cmd := exec.Command(command[0], command[1:]...)
+	cmd.Dir, cmd.Stdout, cmd.Stderr = s.dir, logFile, logFile
+	cmd.Env = append(caddytest.Environ(), "HOME="+s.dir, "XDG_DATA_HOME="+s.dir, "XDG_CONFIG_HOME="+s.dir)
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	if err := unix.Prctl(unix.PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0); err != nil {
+		s.t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		s.t.Fatal(err)
+	}
+	done := make(chan struct{})
+	s.cmd, s.done = cmd, done
+	go func() {
+		_ = cmd.Wait()
+		close(done)
+	}()
+	if first {
+		s.t.Cleanup(func() {
+			s.kill()
+			if s.t.Failed() {
+				s.t.Logf("%s said:\n%s", filepath.Base(command[0]), caddytest.Tail(s.said(), 1<<10))
+			}
+		})
+	}
+	if !caddytest.ComesTrue(20*time.Second, func() bool { return s.ended() || s.listens() }) || s.ended() {
+		s.t.Fatalf("%v does not start:\n%s", command, caddytest.Tail(s.said(), 4<<10))
+	}
+}
+
+func (s *server) said() []byte {
+	text, _ := os.ReadFile(filepath.Join(s.dir, "log"))
+	return bytes.ToValidUTF8(text, nil)
+}
+
+func (s *server) listens() bool {
+	conn, err := net.Dial("tcp", s.addr)
+	if err == nil {
+		_ = conn.Close()
+	}
+	return err == nil
+}
+
+func (s *server) ended() bool {
+	select {
+	case <-s.done:
+		return true
+	default:
+		return false
+	}
+}
+
+// signal sends a signal to the server and the processes that it has started.
+func (s *server) signal(signal syscall.Signal) {
+	_ = syscall.Kill(-s.cmd.Process.Pid, signal)
+}
+
+// stop ends the server as an admin does; it may finish what it has begun.
+func (s *server) stop() {
+	_ = syscall.Kill(s.cmd.Process.Pid, syscall.SIGTERM)
+	select {
+	case <-s.done:
+	case <-time.After(10 * time.Second):
+		s.t.Errorf("the server did not stop: %v", s.cmd.Args)
+	}
+	s.kill()
+}
+
+// kill ends the server as the kernel does, with all its processes. Those that it
+// has started are then this process's, who buries them.
+func (s *server) kill() {
+	pids := s.pids()
+	s.signal(syscall.SIGKILL)
+	<-s.done
+	for _, pid := range pids {
+		if pid != s.cmd.Process.Pid {
+			_, _ = syscall.Wait4(pid, nil, 0, nil)
+		}
+	}
+}
+
+// starve leaves the server no descriptor beyond those that it has.
+func (s *server) starve() {
+	s.t.Helper()
+	for _, pid := range s.pids() {
+		open, err := os.ReadDir("/proc/" + strconv.Itoa(pid) + "/fd")
+		if err != nil {
+			continue // ended meanwhile
+		}
+		s.limit(pid, uint64(len(open)))
+	}
+}
+
+// feed ends it.
+func (s *server) feed() {
+	s.t.Helper()
+	for _, pid := range s.pids() {
+		s.limit(pid, 4096)
+	}
+}
+
+func (s *server) limit(pid int, files uint64) {
+	s.t.Helper()
+	var old unix.Rlimit
+	if err := unix.Prlimit(pid, unix.RLIMIT_NOFILE, nil, &old); err != nil {
+		return // ended meanwhile
+	}
+	if err := unix.Prlimit(pid, unix.RLIMIT_NOFILE, &unix.Rlimit{Cur: min(files, old.Max), Max: old.Max}, nil); err != nil {
+		s.t.Fatalf("limiting files: %v", err)
+	}
+}
+
+// pids are the processes of the server: the one that was started and all that
+// are in its group.
+func (s *server) pids() (pids []int) {
+	entries, _ := os.ReadDir("/proc")
+	for _, entry := range entries {
+		pid, err := strconv.Atoi(entry.Name())
+		if err != nil {
+			continue
+		}
+		if group, err := syscall.Getpgid(pid); err == nil && group == s.cmd.Process.Pid {
+			pids = append(pids, pid)
+		}
+	}
+	return pids
+}
