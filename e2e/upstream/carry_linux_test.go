@@ -40,7 +40,7 @@ func TestCarries(t *testing.T) {
 			caddytest.Needs(t, k.needs...)
 			a := newAPI(t)
 			s := startKind(t, k, a.ports())
-			c := startCaddy(t, a, "keepalive 2s\n"+k.proxy(t, s))
+			c := startCaddy(t, a, options{pool: "keepalive 2s\n" + k.proxy(t, s)})
 			ways := c.ways(t, a)
 
 			var polls sync.WaitGroup
@@ -61,17 +61,35 @@ type caddy struct {
 	*caddytest.Process
 }
 
-// startCaddy starts Caddy with both fronts to all targets. Pool is what the pool
-// has besides checks and trust in the targets.
-func startCaddy(t testing.TB, a *api, pool string) *caddy {
+// options are what a test's Caddy has besides its targets.
+type options struct {
+	app, pool, checks string // of the app, of its pool, and of the pool's checks
+}
+
+// startCaddy starts Caddy with both fronts to all targets.
+func startCaddy(t testing.TB, a *api, o options) *caddy {
 	t.Helper()
 	var sites strings.Builder
 	for _, target := range a.targets {
-		fmt.Fprintf(&sites, "\thandle_path /%s/* {\n\t\tproxy_pool %s {\n\t\t\tresponse_timeout 75s\n\t\t}\n\t}\n", target.name, target.origin.URL())
+		fmt.Fprintf(&sites, `	handle_path /%s/* {
+		header >%s {http.proxy_pool.proxy}
+		proxy_pool %s {
+			response_timeout 75s
+		}
+	}
+`, target.name, carrierHeader, target.origin.URL())
 	}
 	return &caddy{caddytest.Start(t, caddytest.Setup{
-		Pools: fmt.Sprintf("storage memory\npool main {\ntls_trust_pool file %s\nhealth_check {\n\turl %s/checked\n}\n%s\n}",
-			proxytest.CAFile(t), a.targets[2].origin.URL(), pool),
+		Pools: fmt.Sprintf(`storage memory
+%s
+pool main {
+	tls_trust_pool file %s
+	health_check {
+		url %s/checked
+		%s
+	}
+	%s
+}`, o.app, proxytest.CAFile(t), a.targets[2].origin.URL(), o.checks, o.pool),
 		Site: sites.String(),
 		Forward: fmt.Sprintf("\tproxy_pool_forward {\n\t\tallow *\n\t\tresponse_timeout 75s\n\t\tbasic_auth %s %s\n\t}",
 			appUser, appPassword),

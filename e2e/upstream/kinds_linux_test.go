@@ -115,6 +115,7 @@ func without(text, lines string) string {
 // squid is Squid that listens on the port of a directive, and has users or not.
 func squid(directive string, with ...string) func(*server, []string) {
 	return func(s *server, reach []string) {
+		s.asNobody()
 		s.command = func(password string) []string {
 			text := documented(s.t, "/etc/squid/squid.conf", "port 80 443", "port "+strings.Join(reach, " "),
 				"/etc/squid/", s.dir+"/", "http_port 3128", "http_port "+s.addr, "https_port 3129", "https_port "+s.addr,
@@ -162,6 +163,7 @@ func (s *server) certificate(certificate, key string) {
 }
 
 func tinyproxy(s *server, reach []string) {
+	s.asNobody()
 	s.command = func(password string) []string {
 		var ports strings.Builder
 		for _, port := range reach {
@@ -204,7 +206,8 @@ func microsocks(s *server, _ []string) {
 // more.
 func dante(s *server, _ []string) {
 	s.command = func(password string) []string {
-		text := documented(s.t, "/etc/danted.conf", "internal: eth0 port = 1080", "internal: 127.0.0.1 port = "+s.port(), "external: eth0", "external: lo")
+		text := documented(s.t, "/etc/danted.conf", "internal: eth0 port = 1080", "internal: 127.0.0.1 port = "+s.port(), "external: eth0", "external: lo",
+			"user.unprivileged: nobody", "user.unprivileged: root") // as it could be limited by nobody else
 		run := []string{caddytest.Program("danted"), "-f", "", "-p", filepath.Join(s.dir, "pid")}
 		if password == "" {
 			text = strings.Replace(text, "socksmethod: username", "socksmethod: none", 1)
