@@ -9,6 +9,8 @@ import (
 	"net/http"
 	"net/url"
 	"os/exec"
+	"regexp"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -30,8 +32,6 @@ type way struct {
 
 // TestCarries: through every proxy, to every kind of target, in at either front
 // goes all that apps send and get.
-//
-//nolint:tparallel // what is asked of one proxy has an order
 func TestCarries(t *testing.T) {
 	t.Parallel()
 	for _, k := range kinds {
@@ -52,6 +52,12 @@ func TestCarries(t *testing.T) {
 			}
 			polls.Wait()
 			c.allSucceeded(t)
+			if k.name == "haproxy" {
+				for _, w := range ways {
+					w.client.CloseIdleConnections()
+				}
+				c.countsAs(t, s)
+			}
 		})
 	}
 }
@@ -316,6 +322,30 @@ func (c *caddy) allSucceeded(t *testing.T) {
 		if row.FailedRequests > 0 || row.Status != "healthy" || row.TotalRequests == 0 || len(row.FailingFor) > 0 {
 			t.Errorf("%+v", row)
 		}
+	}
+}
+
+// countsAs checks that the books have the bytes that HAProxy has counted, which
+// tells them of each connection when that is over.
+func (c *caddy) countsAs(t *testing.T, s *server) {
+	t.Helper()
+	if err := c.Act("Cheap", "disable"); err != nil { // which ends what stands for the next
+		t.Fatal(err)
+	}
+	var out, in, counted int64
+	told := regexp.MustCompile(`(?m)^carried (\d+) (\d+)$`)
+	agrees := caddytest.ComesTrue(15*time.Second, func() bool {
+		out, in = c.bytes(t)
+		counted = 0
+		for _, line := range told.FindAllSubmatch(s.said(), -1) {
+			up, _ := strconv.ParseInt(string(line[1]), 10, 64)
+			down, _ := strconv.ParseInt(string(line[2]), 10, 64)
+			counted += up + down
+		}
+		return counted == out+in
+	})
+	if !agrees {
+		t.Errorf("the books have %d bytes out and %d in, %d in all; HAProxy counted %d", out, in, out+in, counted)
 	}
 }
 

@@ -117,8 +117,6 @@ const (
 // TestFaults: whatever happens to the cheap proxy, apps notice nothing that they
 // were not told to expect, the proxy is blamed for what it has, and it carries
 // again soon after it works again.
-//
-//nolint:tparallel // one fault after the other
 func TestFaults(t *testing.T) {
 	t.Parallel()
 	for _, k := range kinds {

@@ -33,13 +33,11 @@ type server struct {
 // must find their files all the same.
 func newServer(t testing.TB) *server {
 	t.Helper()
-	dir, err := os.MkdirTemp("", "proxypool-upstream-")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = os.RemoveAll(dir) })
-	if err := os.Chmod(dir, 0o777|os.ModeSticky); err != nil {
-		t.Fatal(err)
+	dir := t.TempDir()
+	for path, mode := range map[string]os.FileMode{filepath.Dir(dir): 0o755, dir: 0o777 | os.ModeSticky} {
+		if err := os.Chmod(path, mode); err != nil {
+			t.Fatal(err)
+		}
 	}
 	return &server{t: t, dir: dir, addr: caddytest.FreeAddr(t)}
 }

@@ -41,3 +41,18 @@ func (c *caddy) row(t testing.TB, name string) statusRow {
 	t.Fatalf("no proxy %s in the status", name)
 	return statusRow{}
 }
+
+// bytes are those of all proxies that are in the books.
+func (c *caddy) bytes(t testing.TB) (out, in int64) {
+	t.Helper()
+	var answer struct {
+		Total struct {
+			BytesIn  int64 `json:"bytes_in"`
+			BytesOut int64 `json:"bytes_out"`
+		}
+	}
+	if err := c.Call(http.MethodGet, "/proxy_pool/usage?from=2020-01-01", &answer); err != nil {
+		t.Fatal(err)
+	}
+	return answer.Total.BytesOut, answer.Total.BytesIn
+}

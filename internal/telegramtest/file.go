@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"io"
+	"mime/multipart"
 	"net/http"
 	"strings"
 )
@@ -36,19 +37,21 @@ func document(r *http.Request) (name string, content []byte) {
 	}
 	for _, files := range r.MultipartForm.File {
 		for _, header := range files {
-			file, err := header.Open()
-			if err != nil {
-				return "", nil
+			if content, err := contentOf(header); err == nil {
+				return header.Filename, content
 			}
-			defer file.Close()
-			content, err = io.ReadAll(file)
-			if err != nil {
-				return "", nil
-			}
-			return header.Filename, content
 		}
 	}
 	return "", nil
+}
+
+func contentOf(header *multipart.FileHeader) ([]byte, error) {
+	file, err := header.Open()
+	if err != nil {
+		return nil, err
+	}
+	defer file.Close()
+	return io.ReadAll(file)
 }
 
 func (s *Server) getFile(p parameters) answer {
