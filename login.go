@@ -17,7 +17,7 @@ import (
 
 const (
 	// wrongDelay is how long the answer to a wrong login takes, after that to
-	// the one before it from the same address.
+	// the one before it from the same address where it is another one.
 	wrongDelay = time.Second
 
 	// maxWrongDelay bounds that wait, and that for a comparison with a hash.
@@ -36,7 +36,9 @@ const (
 // for no login.
 //
 // A right password passes at once, whatever else goes on, and takes no lock. A
-// wrong one waits. Hashes are slow to compare with: what was right once is
+// wrong one waits: a second where it was wrong before, because the same again is no
+// guess, and an app with an old password has to be told before it stops listening;
+// otherwise for its turn, after those that came from its address. Hashes are slow to compare with: what was right once is
 // remembered, so that this costs an app once and not for each tunnel, and what
 // was wrong is remembered, too. Addresses that were wrong lately compare in a
 // lane of their own, so that whoever guesses there holds up nobody elsewhere.
@@ -165,7 +167,11 @@ func (l *logins) known(c *credentials) *login {
 // compare compares with the user's hash. Where that is wrong it says how long
 // the answer waits; where ctx ended before it was known, not at all.
 func (l *logins) compare(ctx context.Context, client netip.Addr, c *credentials) (found *login, wait time.Duration) {
-	if l.dearest == nil || l.wasWrong(c) {
+	if l.wasWrong(c) {
+		return nil, wrongDelay
+	}
+	if l.dearest == nil {
+		l.nowWrong(c)
 		return nil, l.turn(client)
 	}
 	if own := l.provenBefore(c); own != nil {
@@ -183,7 +189,7 @@ func (l *logins) compare(ctx context.Context, client netip.Addr, c *credentials)
 		return own, 0
 	}
 	if l.wasWrong(c) {
-		return nil, l.turn(client)
+		return nil, wrongDelay
 	}
 	own, hash := l.hashFor(c)
 	if err := bcrypt.CompareHashAndPassword(hash, []byte(c.password)); err != nil || own == nil {

@@ -140,6 +140,41 @@ func TestWrongLoginsQueue(t *testing.T) {
 	})
 }
 
+// TestSameWrongLoginDoesNotQueue: an app with an old password, whose tunnels all
+// ask at once, is told in time.
+func TestSameWrongLoginDoesNotQueue(t *testing.T) {
+	plain := []LoginConfig{{"app", "plain:secret"}}
+	for name, users := range map[string][]LoginConfig{"with hashes": nil, "without": plain} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				l := testLogins(t)
+				if users != nil {
+					var err error
+					if l, err = newLogins(users, nil); err != nil {
+						t.Fatal(err)
+					}
+				}
+				const old = "app:the password of before"
+				attack(t.Context(), l, someClient, 5)()
+				l.check(t.Context(), someClient, basic(old))
+				var wg sync.WaitGroup
+				start := time.Now()
+				for range 20 {
+					wg.Go(func() {
+						if _, ok := l.check(t.Context(), someClient, basic(old)); ok {
+							t.Error("the old password is right")
+						}
+					})
+				}
+				wg.Wait()
+				if took := time.Since(start); took != wrongDelay {
+					t.Errorf("took %s, expected %s", took, wrongDelay)
+				}
+			})
+		})
+	}
+}
+
 func TestWrongLoginsOfOthersDoNotQueue(t *testing.T) {
 	for name, test := range map[string]struct {
 		clients [2]string

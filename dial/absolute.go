@@ -103,10 +103,19 @@ func (c *HTTPConn) ProxyMade(resp *http.Response) bool {
 	case http.StatusProxyAuthRequired, http.StatusPaymentRequired, http.StatusForbidden, http.StatusTooManyRequests,
 		http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout, http.StatusLoopDetected:
 		return resp.Header.Get(headerProxyAuthenticate) != "" || resp.Header.Get(headerSquidError) != "" ||
-			hasProxyError(resp.Header[headerProxyStatus])
+			hasProxyError(resp.Header[headerProxyStatus]) || isTinyproxy(resp)
+	case http.StatusUnauthorized, http.StatusRequestTimeout, http.StatusInternalServerError:
+		return isTinyproxy(resp)
 	default:
 		return false
 	}
+}
+
+// isTinyproxy reports whether an answer is a page of tinyproxy's, which passes on
+// what servers call themselves. It says 401 where a password is wrong, and 500
+// where it cannot reach a target.
+func isTinyproxy(resp *http.Response) bool {
+	return strings.HasPrefix(resp.Header.Get("Server"), "tinyproxy/")
 }
 
 // hasProxyError looks for the parameter "error" in Proxy-Status, a list of

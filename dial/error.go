@@ -86,7 +86,7 @@ type stage struct {
 var (
 	stageDial      = stage{"dialling proxy", true, ReasonDialTimeout, ReasonProxyDropped, ReasonDialFailed}
 	stageDirect    = stage{"dialling target", false, ReasonDialTimeout, ReasonTargetReset, ReasonDialFailed}
-	stageProxyTLS  = stage{"TLS handshake with proxy", true, ReasonProxyTLS, ReasonProxyDropped, ReasonProxyTLS}
+	stageProxyTLS  = stage{"TLS handshake with proxy", true, ReasonProxySilent, ReasonProxyDropped, ReasonProxyTLS}
 	stageConnect   = stage{"asking proxy for a tunnel", true, ReasonProxySilent, ReasonProxyDropped, ReasonProxyDropped}
 	stageTargetTLS = stage{"TLS handshake with target", false, ReasonTargetTLSTimeout, ReasonTargetReset, ReasonTargetTLS}
 	stageHTTP      = stage{"beginning HTTP with target", false, ReasonTargetTLSTimeout, ReasonTargetReset, ReasonTargetReset}
@@ -127,7 +127,7 @@ func (s stage) fail(ctx context.Context, err error) *Error {
 func refused(status int) *Error {
 	e := &Error{Reason: ReasonTunnelRefused, Status: status}
 	switch status {
-	case http.StatusProxyAuthRequired:
+	case http.StatusProxyAuthRequired, http.StatusUnauthorized: // tinyproxy's, where a password is wrong
 		e.Reason, e.proxyFault = ReasonProxyAuth, true
 	case http.StatusPaymentRequired:
 		e.Reason, e.proxyFault = ReasonProxyPayment, true

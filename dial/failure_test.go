@@ -41,6 +41,7 @@ func TestFailures(t *testing.T) {
 		{"refuse", proxytest.Refuse, verdict{dial.ReasonDialRefused, true, 0, false}, verdict{}},
 		{"reset", proxytest.Reset, verdict{dial.ReasonProxyDropped, true, 0, false}, verdict{}},
 		{"drop", proxytest.DropBeforeAnswer, verdict{dial.ReasonProxyDropped, true, 0, false}, verdict{}},
+		{"401", proxytest.Status(401), verdict{dial.ReasonProxyAuth, true, 401, false}, verdict{dial.ReasonTunnelRefused, false, 0, false}},
 		{"402", proxytest.Status(402), verdict{dial.ReasonProxyPayment, true, 402, false}, verdict{dial.ReasonTunnelRefused, false, 0, false}},
 		{"403", proxytest.Status(403), verdict{dial.ReasonTunnelRefused, false, 403, false}, verdict{dial.ReasonTunnelRefused, false, 0, false}},
 		{"407", proxytest.Status(407), verdict{dial.ReasonProxyAuth, true, 407, false}, verdict{dial.ReasonProxyAuth, true, 0, false}},
@@ -65,9 +66,6 @@ func TestFailures(t *testing.T) {
 				want := test.http
 				if kind == proxytest.SOCKS5 && test.socks != (verdict{}) {
 					want = test.socks
-				}
-				if kind == proxytest.HTTPS && test.mode == proxytest.Silent {
-					want.reason = dial.ReasonProxyTLS
 				}
 				limit := patience
 				if want.timeout {

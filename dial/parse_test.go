@@ -202,6 +202,11 @@ func TestProxyMade(t *testing.T) {
 		{"other parameter", "Proxy-Status", "a; errors=1; received-status=502", 502, false},
 		{"squid", "X-Squid-Error", "ERR_ACCESS_DENIED 0", 403, true},
 		{"authenticate", "Proxy-Authenticate", "Basic", 403, true},
+		{"tinyproxy with a wrong password", "Server", "tinyproxy/1.11.1", 401, true},
+		{"tinyproxy that reaches nobody", "Server", "tinyproxy/1.11.1", 500, true},
+		{"tinyproxy that is not allowed to", "Server", "tinyproxy/1.11.1", 403, true},
+		{"401 of the target", "WWW-Authenticate", "Basic", 401, false},
+		{"500 of the target", "Server", "nginx", 500, false},
 		{"200 with Proxy-Status", "Proxy-Status", "a; error=x", 200, false},
 	}
 	for _, test := range tests {

@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -38,15 +39,17 @@ func newClients(t *testing.T) *clients {
 		})})}
 	knows := proxytest.ProxyConfig{Hosts: map[string]string{apiName + ":443": c.api.Addr()}}
 	c.cheap, c.dear = proxytest.NewProxy(t, knows), proxytest.NewProxy(t, knows)
-	c.caddy = start(t, forwarding(setup{Pools: fmt.Sprintf(`storage memory
+	ca := proxytest.CAFile(t)
+	c.caddy = start(t, forwarding(setup{Site: "proxy_pool https://" + apiName, Pools: fmt.Sprintf(`storage memory
 pool main {
+	tls_trust_pool file %s
+	keepalive off
 	health_check off
 	proxy Cheap %s
 	proxy Dear %s {
 		cost_per_gb 12
 	}
-}`, c.cheap.URL(), c.dear.URL())}, ""))
-	ca := proxytest.CAFile(t)
+}`, ca, c.cheap.URL(), c.dear.URL())}, ""))
 	c.env = append(caddytest.Environ(), "PYTHONDONTWRITEBYTECODE=1", "CADDY_ADMIN=http://"+c.caddy.Admin,
 		"REQUESTS_CA_BUNDLE="+ca, "SSL_CERT_FILE="+ca, "CURL_CA_BUNDLE="+ca, "NODE_EXTRA_CA_CERTS="+ca)
 	return c
@@ -96,8 +99,9 @@ func pythonWith(t *testing.T, modules string) (path string) {
 	return "python3"
 }
 
-// TestClients runs the programs of examples/clients, which are told of the front
-// by HTTPS_PROXY and nothing else.
+// TestClients runs the programs of examples/clients: through the forward front, of
+// which they are told by HTTPS_PROXY and nothing else, and through the reverse front,
+// whose URL they are given in place of the API's.
 //
 //nolint:tparallel // one after the other, because they share the proxies
 func TestClients(t *testing.T) {
@@ -134,7 +138,6 @@ func TestClients(t *testing.T) {
 // wrong password.
 func (c *clients) try(t *testing.T, command []string) {
 	const token = "/bot123456:AA-token/getMe"
-	command = append(command, "https://"+apiName+token)
 	for _, step := range []struct {
 		name        string
 		mode        proxytest.Mode
@@ -142,11 +145,14 @@ func (c *clients) try(t *testing.T, command []string) {
 		ok          bool
 		prints      string // a regular expression
 		cheap, dear int    // tunnels
+		reverse     bool
 	}{
-		{"works", proxytest.Works, appPassword, true, `(?s)200.*hello|hello.*200`, 1, 0},
-		{"the first proxy is dead", proxytest.Refuse, appPassword, true, `(?s)200.*hello|hello.*200`, 0, 1},
-		{"the first proxy is back", proxytest.Works, appPassword, true, `(?s)200.*hello|hello.*200`, 1, 0},
-		{"wrong password", proxytest.Works, "wrong", false, `407|Proxy Authentication Required`, 0, 0},
+		{"works", proxytest.Works, appPassword, true, `(?s)200.*hello|hello.*200`, 1, 0, false},
+		{"the first proxy is dead", proxytest.Refuse, appPassword, true, `(?s)200.*hello|hello.*200`, 0, 1, false},
+		{"the first proxy is back", proxytest.Works, appPassword, true, `(?s)200.*hello|hello.*200`, 1, 0, false},
+		{"reverse front", proxytest.Works, "", true, `(?s)200.*hello|hello.*200`, 1, 0, true},
+		{"reverse front, and the first proxy is dead", proxytest.Refuse, "", true, `(?s)200.*hello|hello.*200`, 0, 1, true},
+		{"wrong password", proxytest.Works, "wrong", false, `407|Proxy Authentication Required`, 0, 0, false},
 	} {
 		c.cheap.MustSetMode(t, step.mode)
 		if step.mode == proxytest.Works { // in place of a check that finds out
@@ -155,7 +161,16 @@ func (c *clients) try(t *testing.T, command []string) {
 			}
 		}
 		asked, cheap, dear := c.api.Requests(), c.cheap.Connects(apiName+":443"), c.dear.Connects(apiName+":443")
-		out, ok := c.run(t, command, "HTTPS_PROXY="+c.proxy(step.password), "PROXY_POOL_URL="+c.proxy(step.password))
+		base, env := "https://"+apiName, []string{"HTTPS_PROXY=" + c.proxy(step.password), "PROXY_POOL_URL=" + c.proxy(step.password)}
+		words := command
+		if step.reverse {
+			base, env = c.caddy.URL, nil
+			if command[0] == "node" { // the example is about proxies alone
+				words = []string{"node", "--input-type=module", "-e",
+					"const a = await fetch(process.argv[1]); console.log(a.status, await a.text())"}
+			}
+		}
+		out, ok := c.run(t, append(slices.Clone(words), base+token), env...)
 		asked, cheap, dear = c.api.Requests()-asked, c.cheap.Connects(apiName+":443")-cheap, c.dear.Connects(apiName+":443")-dear
 		if ok != step.ok || asked != step.cheap+step.dear || cheap != step.cheap || dear != step.dear {
 			t.Errorf("%s: succeeded %v, the API was asked %d times, %d tunnels through the cheap proxy and %d through the dear one; want %+v\n%s",
@@ -185,7 +200,7 @@ func djangoProject(t *testing.T) (program string) {
 		"settings.py": string(settings) + "\nSECRET_KEY = 'of this test'\nINSTALLED_APPS = []\n",
 		"call.py": `import os, sys
 os.environ["DJANGO_SETTINGS_MODULE"] = "settings"
-del os.environ["HTTPS_PROXY"]  # of this test; the settings have it
+os.environ.pop("HTTPS_PROXY", None)  # of this test; the settings have it
 import django
 django.setup()
 import requests

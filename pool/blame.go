@@ -116,7 +116,7 @@ func isTimeout(err error) bool {
 // (it wants a password, money or time) or only the route's.
 func proxyAnswerReason(resp *http.Response) (reason string, proxyFault bool) {
 	switch resp.StatusCode {
-	case http.StatusProxyAuthRequired:
+	case http.StatusProxyAuthRequired, http.StatusUnauthorized:
 		return "proxy_auth", true
 	case http.StatusPaymentRequired:
 		return "proxy_payment", true

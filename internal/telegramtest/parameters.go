@@ -21,8 +21,12 @@ type parameters url.Values
 // parametersOf reads them from the query and a body that is a form, a multipart
 // form or JSON. They are left in r.Form.
 func parametersOf(r *http.Request) (parameters, error) {
-	r.Body = http.MaxBytesReader(nil, r.Body, maxBody)
 	kind, _, _ := mime.ParseMediaType(r.Header.Get("Content-Type"))
+	limit := int64(maxBody)
+	if kind == "multipart/form-data" {
+		limit += maxFile
+	}
+	r.Body = http.MaxBytesReader(nil, r.Body, limit)
 	switch kind {
 	case "multipart/form-data":
 		// A call without parameters has an empty body, which is no form.

@@ -58,6 +58,7 @@ type Server struct {
 	chats    map[string]int64
 	messages []Message
 	lastID   int
+	files    [][]byte // that were sent
 
 	updates  []update
 	lastMade int64         // the number of the latest update
@@ -171,6 +172,9 @@ func (s *Server) changedLocked() {
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	s.running.Add(1)
 	defer s.running.Done()
+	if s.download(w, r) {
+		return
+	}
 	token, method, found := strings.Cut(strings.TrimPrefix(r.URL.Path, "/bot"), "/")
 	if !found || !strings.HasPrefix(r.URL.Path, "/bot") {
 		write(w, fault(http.StatusNotFound, "Not Found"))
@@ -194,7 +198,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		write(w, fault(http.StatusBadRequest, "Bad Request: can't parse the parameters"))
 		return
 	}
-	result := s.call(r.Context(), method, parameters)
+	result := s.call(r, method, parameters)
 	if mode.behaviour == cutAfterProcessing {
 		cut(w)
 		return
@@ -202,7 +206,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	write(w, result)
 }
 
-func (s *Server) call(ctx context.Context, method string, p parameters) answer {
+func (s *Server) call(r *http.Request, method string, p parameters) answer {
 	switch method {
 	case "getMe":
 		return answer{OK: true, Result: map[string]any{
@@ -211,7 +215,13 @@ func (s *Server) call(ctx context.Context, method string, p parameters) answer {
 	case "sendMessage":
 		return s.sendMessage(p)
 	case "getUpdates":
-		return s.getUpdates(ctx, p)
+		return s.getUpdates(r.Context(), p)
+	case "deleteWebhook":
+		return answer{OK: true, Result: true}
+	case "sendDocument":
+		return s.sendDocument(r, p)
+	case "getFile":
+		return s.getFile(p)
 	}
 	return fault(http.StatusNotFound, "Not Found: method not found")
 }

@@ -16,6 +16,8 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/go-telegram/bot"
+	"github.com/go-telegram/bot/models"
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/caddy-proxypool/proxypool/internal/proxytest"
@@ -372,4 +374,35 @@ func TestPipeEnds(t *testing.T) {
 			t.Errorf("error %v", err)
 		}
 	})
+}
+
+// TestFiles: what was sent can be fetched again.
+func TestFiles(t *testing.T) {
+	s := NewServer(t)
+	b, err := bot.New(Token, bot.WithServerURL(s.URL()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	content := strings.Repeat("a line\n", 1<<19)
+	sent, err := b.SendDocument(t.Context(), &bot.SendDocumentParams{
+		ChatID: 42, Document: &models.InputFileUpload{Filename: "lines.txt", Data: strings.NewReader(content)},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	file, err := b.GetFile(t.Context(), &bot.GetFileParams{FileID: sent.Document.FileID})
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp, err := http.Get(b.FileDownloadLink(file))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	if got, err := io.ReadAll(resp.Body); err != nil || string(got) != content {
+		t.Errorf("%d bytes came back, %v; want %d", len(got), err, len(content))
+	}
+	if _, err := b.GetFile(t.Context(), &bot.GetFileParams{FileID: "file-2"}); err == nil {
+		t.Error("a file that nobody sent is there")
+	}
 }
