@@ -85,23 +85,19 @@ func newClients(w *world, l *ledger, seed uint64) *clients {
 	return c
 }
 
-// come lets some clients ask until they are sent away. Each has connections of its
+// come lets some clients ask until they are sent away; running is waited for then. Each has connections of its
 // own, which it keeps or not.
-func (c *clients) come(n int) (send func()) {
-	ctx, cancel := context.WithCancel(context.Background())
-	var these sync.WaitGroup
+func (c *clients) come(n int) (send context.CancelFunc) {
+	ctx, send := context.WithCancel(context.Background())
 	for range n {
 		number := c.next.Add(1)
 		one := &client{
 			clients: c, rng: rand.New(rand.NewPCG(c.seed, uint64(number))), number: number,
 			keep: number%2 == 0,
 		}
-		these.Go(func() { one.ask(ctx) })
+		c.running.Go(func() { one.ask(ctx) })
 	}
-	return func() {
-		cancel()
-		these.Wait()
-	}
+	return send
 }
 
 // client asks one thing after the other.
@@ -175,6 +171,12 @@ func (c *client) exchange(o *outcome, way *http.Transport, target string) {
 	if err != nil {
 		o.err = err
 		return
+	}
+	// Without a second body, and with some of a first one, clients repeat nothing by
+	// themselves that was sent.
+	req.GetBody = nil
+	if o.body == 0 {
+		req.Body = io.NopCloser(bytes.NewReader(nil))
 	}
 	req.Header.Set(proxytest.RequestIDHeader, o.id)
 	if o.header[0] != "" {

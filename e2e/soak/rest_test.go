@@ -78,6 +78,7 @@ func (s *soak) calm() {
 	send := calm.come(4)
 	s.until(time.Now().Add(3 * time.Second))
 	send()
+	calm.running.Wait()
 	outcomes := s.ledger.take()
 	for i := range outcomes {
 		if o := &outcomes[i]; o.err != nil {
