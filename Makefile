@@ -6,6 +6,7 @@ BUILD := .build
 TOOLS := $(BUILD)/tools
 MODULE := github.com/caddy-proxypool/proxypool
 FUZZTIME ?= 10s
+SOAK_TIME ?= 10m
 BENCHFLAGS ?=
 TESTFLAGS ?=
 
@@ -56,7 +57,11 @@ browser: ## Look at the dashboard with Chromium; screenshots go to .build/screen
 	go -C dashboard/browsertest test -v -count=1 -timeout 10m $(TESTFLAGS) ./...
 
 .PHONY: soak
-soak: ## Run the long rounds of the end-to-end tests, three times over, about five minutes
+soak: ## Let Caddy live through SOAK_TIME (10m) of chaos; SOAK_SEED=<seed> repeats a run
+	SOAK_TIME=$(SOAK_TIME) go test -v -count=1 -timeout 3h $(TESTFLAGS) ./e2e/soak
+
+.PHONY: long
+long: ## Run the long rounds of the end-to-end tests, three times over, about five minutes
 	SOAK=1 go test -v -count=3 -timeout 30m $(TESTFLAGS) ./e2e
 
 .PHONY: fuzz
