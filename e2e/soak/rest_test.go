@@ -66,7 +66,7 @@ func (s *soak) calm() {
 		conns[k.name] = standing - s.world.accepted(i)
 	}
 	calm := newClients(s.world, s.ledger, s.seed)
-	calm.next.Store(s.clients.next.Add(100)) // other names
+	calm.next.Store(s.clients.next.Add(100) - 100) // names that nobody else has
 	calm.process.Store(s.process)
 	var whole []request
 	for _, r := range calm.mixture {
