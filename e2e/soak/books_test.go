@@ -276,8 +276,8 @@ func (b *bookkeeper) billed(name string, u used) {
 func (b *bookkeeper) remembers(f figures) {
 	b.t.Helper()
 	for name, before := range b.mustKnow {
-		if now := f.status[name]; !now.atLeast(before) {
-			b.t.Errorf("%s: after the kill %+v is left of what was known %v before it: %+v", name, now, maxLag, before)
+		if now, configured := f.status[name]; configured && !now.atLeast(before) {
+			b.t.Errorf("%s: after the end of a process %+v is left of %+v, which was known in time", name, now, before)
 		}
 	}
 	b.mustKnow = nil
