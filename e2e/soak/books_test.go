@@ -166,7 +166,7 @@ func (b *bookkeeper) read() (f figures, err error) {
 		}
 	}
 	var s statusAnswer
-	if err = b.process.Call("GET", "/proxy_pool/status", &s); err != nil {
+	if err := b.process.Call("GET", "/proxy_pool/status", &s); err != nil {
 		return f, err
 	}
 	f.status = make(byKey)

@@ -159,7 +159,7 @@ func (l *ledger) note(o outcome) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.outcomes = append(l.outcomes, o)
-	l.counts[string(o.kind)]++
+	l.counts[o.kind]++
 }
 
 // take takes the outcomes that were noted since it was called last.
