@@ -39,6 +39,7 @@ func newSoak(t *testing.T, seed uint64) *soak {
 	s.books = newBookkeeper(s)
 	t.Cleanup(func() {
 		if t.Failed() {
+			t.Logf("what was said of the proxies last:\n%s", s.said(60))
 			t.Logf("repeat with SOAK_SEED=%d; what was done last:\n%s", seed, s.ledger.story(60))
 		}
 	})
@@ -52,6 +53,12 @@ func (s *soak) start() {
 	s.process = caddytest.Start(s.t, s.world.setup(s.shape))
 	s.books.begin()
 	s.clients.process.Store(s.process)
+}
+
+// said is what Caddy said of the proxies lately.
+func (s *soak) said(most int) string {
+	lines := s.process.SaidOf("info", "proxy changed status")
+	return strings.Join(lines[max(0, len(lines)-most):], "")
 }
 
 // live lives through a round, and holds Caddy to its promises at its end.
@@ -94,10 +101,13 @@ func (s *soak) ready(proxy int) {
 	s.t.Helper()
 	name := proxies[proxy].name
 	s.must(s.process.Act(name, "mark-healthy"))
-	caddytest.Eventually(s.t, name+" is usable", 10*time.Second, func() bool {
-		row := s.books.status().row(name)
+	var row statusRow
+	if !caddytest.ComesTrue(10*time.Second, func() bool {
+		row = s.books.status().row(name)
 		return row.Usable && len(row.FailingFor) == 0
-	})
+	}) {
+		s.t.Errorf("%s works, was marked as healthy, and is not usable: %+v", name, row)
+	}
 }
 
 func (s *soak) must(err error) {
