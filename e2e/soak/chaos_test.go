@@ -2,6 +2,7 @@ package soak
 
 import (
 	"errors"
+	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
@@ -287,25 +288,29 @@ func (s *soak) judge() {
 		if o.err == nil || o.left {
 			continue
 		}
-		failed[o.kind]++
-		if why := s.forbidden(o); why != "" {
-			s.t.Errorf("%s: %v; the origins saw it %d times; the log: %s", why, o, s.world.seen.of(o.id).came, s.books.row(o.path))
+		excuse := s.excuse(o)
+		failed[o.kind+": "+excuse]++
+		if excuse == "" {
+			s.t.Errorf("failed although a proxy works: %v; the origins saw it %d times; the log: %s", o, s.world.seen.of(o.id).came, s.books.row(o.path))
 		}
 	}
 	s.books.asked(outcomes)
 	s.t.Logf("%d requests; failed, as they may: %v", len(outcomes), failed)
 }
 
-// forbidden says why a failure must not be, empty where it may.
-func (s *soak) forbidden(o *outcome) string {
-	begun := o.status == 200 || o.status == 101
+// excuse says why a request may have failed, empty where it may not.
+func (s *soak) excuse(o *outcome) string {
 	switch {
-	case !o.strict, begun, s.ledger.wasAway(o.began, o.ended):
-		return ""
+	case !o.strict:
+		return "not safe to repeat"
+	case o.status == http.StatusOK || o.status == http.StatusSwitchingProtocols:
+		return "the answer had begun"
+	case s.ledger.wasAway(o.began, o.ended):
+		return "Caddy was away"
 	case o.status == 0 && s.ledger.wasReloaded(o.began, o.ended) && s.world.seen.of(o.id).came == 0:
-		return "" // its connection was not accepted yet
+		return "its connection was not accepted before a reload"
 	case o.status == 0 && strings.Contains(s.books.row(o.path), "broken_answer"):
-		return "" // an answer had begun, though not arrived
+		return "the answer had begun, and nothing of it arrived"
 	}
-	return "failed although a proxy works"
+	return ""
 }
