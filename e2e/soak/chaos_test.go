@@ -31,11 +31,13 @@ type soak struct {
 	books   *bookkeeper
 	rest    restPoint // the first one
 	kills   int
+
+	disabled map[string]switched
 }
 
 func newSoak(t *testing.T, seed uint64) *soak {
 	t.Helper()
-	s := &soak{t: t, seed: seed, world: newWorld(t), ledger: newLedger(), shape: firstShape(), send: func() {}}
+	s := &soak{t: t, seed: seed, world: newWorld(t), ledger: newLedger(), shape: firstShape(), send: func() {}, disabled: make(map[string]switched)}
 	s.clients = newClients(s.world, s.ledger, seed)
 	s.books = newBookkeeper(s)
 	t.Cleanup(func() {
@@ -220,8 +222,41 @@ func (s *soak) reshape(step step) {
 // act does to a proxy what an admin does, where it is configured.
 func (s *soak) act(step step) {
 	s.t.Helper()
-	if !s.shape.proxies[step.Proxy].gone {
-		s.must(s.process.Act(proxies[step.Proxy].name, string(step.Do)))
+	name := proxies[step.Proxy].name
+	if s.shape.proxies[step.Proxy].gone {
+		return
+	}
+	s.must(s.process.Act(name, string(step.Do)))
+	if step.Do == disableProxy || step.Do == enableProxy {
+		s.disabled[name] = switched{off: step.Do == disableProxy, at: time.Now()}
+	}
+}
+
+// switched is what an admin said last of a proxy, and when.
+type switched struct {
+	off bool
+	at  time.Time
+}
+
+// obeyed checks that a process knows what the admin said to the one before, but
+// for what a kill may have lost, which is said again.
+func (s *soak) obeyed() {
+	s.t.Helper()
+	status := s.books.status()
+	for name, said := range s.disabled {
+		row := status.row(name)
+		if row.Name == "" || row.Active == !said.off {
+			continue
+		}
+		if !s.books.log.mayLack(&outcome{began: said.at, ended: said.at}) {
+			s.t.Errorf("%s: disabled was set to %v at %s, and is forgotten", name, said.off, said.at.Format("15:04:05.000"))
+		}
+		action := enableProxy
+		if said.off {
+			action = disableProxy
+		}
+		s.must(s.process.Act(name, string(action)))
+		s.ledger.did("%s %s again, which the kill made Caddy forget", action, name)
 	}
 }
 
@@ -249,6 +284,7 @@ func (s *soak) restart(step step, end func()) {
 	s.books.ended(step.Do == killCaddy)
 	<-time.After(time.Duration(step.Arg) * time.Millisecond)
 	s.start()
+	s.obeyed()
 	back()
 	s.ledger.did("Caddy is back")
 }
