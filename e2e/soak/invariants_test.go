@@ -46,10 +46,14 @@ func (s *soak) excuse(o *outcome) string {
 		return "the answer had begun"
 	case s.ledger.wasAway(o.began, o.ended):
 		return "Caddy was away"
-	case o.status == 0 && s.ledger.wasReloaded(o.began, o.ended) && s.world.seen.of(o.id).came == 0:
-		return "its connection was not accepted before a reload"
-	case o.status == 0 && strings.Contains(s.books.row(o.path), "broken_answer"):
+	case o.status != 0:
+		return ""
+	}
+	switch row := s.books.row(o.path); {
+	case strings.Contains(row, "broken_answer"):
 		return "the answer had begun, and nothing of it arrived"
+	case row == noRow && s.world.seen.of(o.id).came == 0 && s.ledger.wasReloaded(o.began, o.ended):
+		return "its connection was not accepted before a reload"
 	}
 	return ""
 }

@@ -79,12 +79,15 @@ func (l *logbook) begin() {
 // asked notes what was asked, to be looked for in the log.
 func (b *bookkeeper) asked(outcomes []outcome) { b.log.pending = append(b.log.pending, outcomes...) }
 
-// row is what the log says of a path.
+// noRow is what the log says of a request that has none.
+const noRow = "[]"
+
+// row is what the log says of a path. Tunnels have none to be known by.
 func (b *bookkeeper) row(path string) string {
 	b.t.Helper()
 	b.usage() // which writes all
 	if path == "" {
-		return "(a tunnel)"
+		return noRow
 	}
 	return fmt.Sprint(b.log.read(0, " AND path = ?", path))
 }

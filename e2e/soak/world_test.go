@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/caddy-proxypool/proxypool/internal/caddytest"
 	"github.com/caddy-proxypool/proxypool/internal/proxytest"
@@ -56,6 +57,8 @@ var failures = []struct {
 	{"breaks at once", proxytest.BreakMidAnswer(1)},
 	{"breaks in a header", proxytest.BreakMidAnswer(60)},
 	{"breaks in a body", proxytest.BreakMidAnswer(20_000)},
+	{"slow", proxytest.Slow(200 * time.Millisecond)},
+	{"very slow", proxytest.Slow(1500 * time.Millisecond)},
 }
 
 // world is all that is outside of Caddy, and counts.
