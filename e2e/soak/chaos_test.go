@@ -40,6 +40,8 @@ func newSoak(t *testing.T, seed uint64) *soak {
 	s.clients = newClients(s.world, s.ledger, seed)
 	s.books = newBookkeeper(s)
 	t.Cleanup(func() {
+		s.clients.running.Wait()
+		s.errands.Wait()
 		if t.Failed() {
 			t.Logf("what was said of the proxies last:\n%s", s.said(60))
 			t.Logf("repeat with SOAK_SEED=%d; what was done last:\n%s", seed, s.ledger.story(60))

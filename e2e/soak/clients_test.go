@@ -88,7 +88,7 @@ func newClients(w *world, l *ledger, seed uint64) *clients {
 // come lets some clients ask until they are sent away; running is waited for then. Each has connections of its
 // own, which it keeps or not.
 func (c *clients) come(n int) (send context.CancelFunc) {
-	ctx, send := context.WithCancel(context.Background())
+	ctx, send := context.WithCancel(c.world.t.Context())
 	for range n {
 		number := c.next.Add(1)
 		one := &client{
