@@ -41,7 +41,7 @@ func (s *soak) judge() {
 func (s *soak) excuse(o *outcome) string {
 	switch {
 	case !o.strict:
-		return "not safe to repeat"
+		return "it is of those that may"
 	case o.status == http.StatusOK || o.status == http.StatusSwitchingProtocols:
 		return "the answer had begun"
 	case s.ledger.wasAway(o.began, o.ended):
