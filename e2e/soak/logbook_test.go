@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/url"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -153,11 +154,24 @@ func (l *logbook) one(o *outcome, rows []row) {
 		l.t.Errorf("%v: its row says %v", o, rows[0])
 	case came > rows[0].attempts:
 		l.t.Errorf("%v: it came %d times to the origin; its row says %v", o, came, rows[0])
+	case rows[0].unsent(o) && !l.ledger.wasAway(o.began, o.ended):
+		l.t.Errorf("%v: nothing of it was sent, and no other proxy tried; its row says %v", o, rows[0])
 	case !o.left && o.err == nil && !rows[0].success:
 		l.t.Errorf("%v: it went well; its row says %v", o, rows[0])
 	case !o.left && o.err != nil && rows[0].success && o.header[0] != "Upgrade" && !l.ledger.wasAway(o.began, o.ended):
 		l.t.Errorf("%v: it failed; its row says %v", o, rows[0])
 	}
+}
+
+// unsent reports whether a request failed before any of it was written, so that it
+// must have gone to the next proxy, whatever it was. To http:// targets all that a
+// proxy answers comes after that; and of the moody one no proxy may be left.
+func (r row) unsent(o *outcome) bool {
+	reasons := []string{"dial_", "no_proxy"}
+	if o.front == "s" {
+		reasons = append(reasons, "proxy_", "tunnel_refused", "target_")
+	}
+	return o.front != "b" && !r.success && slices.ContainsFunc(reasons, func(reason string) bool { return strings.HasPrefix(r.reason, reason) })
 }
 
 // sum checks that the rows of this process tell of as many attempts that went well
