@@ -19,7 +19,7 @@ import (
 
 const (
 	downloadSize = 256 << 10
-	smallBody    = 2 << 10
+	smallBody    = 1500
 	largeBody    = 200 << 10 // above replay_buffer
 	patience     = 60 * time.Second
 )
