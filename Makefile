@@ -6,6 +6,7 @@ BUILD := .build
 TOOLS := $(BUILD)/tools
 MODULE := github.com/caddy-proxypool/proxypool
 FUZZTIME ?= 10s
+SOAK_TIME ?= 10m
 BENCHFLAGS ?=
 TESTFLAGS ?=
 
@@ -61,7 +62,11 @@ e2e: ## Meet real proxies, clients and networks, installing them where it can, u
 	@e2e/run $(TESTFLAGS)
 
 .PHONY: soak
-soak: ## Run the long rounds of the end-to-end tests, three times over, about five minutes
+soak: ## Let Caddy live through SOAK_TIME (10m) of chaos; SOAK_SEED=<seed> repeats a run
+	SOAK_TIME=$(SOAK_TIME) go test -v -count=1 -timeout 3h $(TESTFLAGS) ./e2e/soak
+
+.PHONY: long
+long: ## Run the long rounds of the end-to-end tests, three times over, about five minutes
 	SOAK=1 go test -v -count=3 -timeout 30m $(TESTFLAGS) ./e2e
 
 .PHONY: fuzz

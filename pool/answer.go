@@ -3,6 +3,7 @@ package pool
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 )
@@ -24,13 +25,42 @@ func (a *attempt) adopt(resp *http.Response, cancel context.CancelCauseFunc) {
 	}
 }
 
+// shortAnswer is how much of an answer net/http's server holds back until all of
+// it was written.
+const shortAnswer = 2048
+
+// readShort reads an answer that is so short that the client gets nothing of it
+// before all of it is there. Where it breaks off, nobody has seen that it began:
+// a request that is safe to repeat goes to the next proxy, and the client of any
+// other is told what happened.
+func (a *attempt) readShort(resp *http.Response) error {
+	b, ok := resp.Body.(*answerBody)
+	if !ok || resp.ContentLength <= 0 || resp.ContentLength > shortAnswer {
+		return nil
+	}
+	early := make([]byte, resp.ContentLength)
+	_, err := io.ReadFull(b.ReadCloser, early)
+	if err == nil {
+		b.early = early
+		return nil
+	}
+	b.ended = true
+	_ = b.ReadCloser.Close()
+	err = a.failed(fmt.Errorf("%w: %w", errBroken, err))
+	if b.cancel != nil {
+		b.cancel(nil)
+	}
+	return err
+}
+
 // answerBody is the body of an answer on its way to the client.
 type answerBody struct {
 	io.ReadCloser
 	attempt *attempt
 	cancel  context.CancelCauseFunc
 	ended   bool
-	dropped bool // by us: it is not for the client
+	dropped bool   // by us: it is not for the client
+	early   []byte // read before the client was told of the answer
 }
 
 // drop closes an answer that the client does not get.
@@ -42,6 +72,11 @@ func drop(resp *http.Response) {
 }
 
 func (b *answerBody) Read(p []byte) (int, error) {
+	if len(b.early) > 0 {
+		n := copy(p, b.early)
+		b.early = b.early[n:]
+		return n, nil
+	}
 	n, err := b.ReadCloser.Read(p)
 	if err != nil {
 		b.end(err)

@@ -329,6 +329,9 @@ func (a *attempt) judge(resp *http.Response) error {
 			return err
 		}
 	}
+	if err := a.readShort(resp); err != nil {
+		return err
+	}
 	a.route.countAttempt(OutcomeOK)
 	a.step(a.proxy, reasonOK)
 	return nil

@@ -141,6 +141,7 @@ var (
 	errTargetSlow error = &plainError{reason: reasonTimeout, timeout: true}
 	errUnasked    error = &plainError{reason: "malformed_response"} // an upgrade that nobody asked for
 	errBlocked    error = &plainError{reason: reasonBlocked}
+	errBroken     error = &plainError{reason: reasonBroken}
 	errNoProxy    error = &plainError{reason: "no_proxy"}
 	errOverdrawn  error = &plainError{reason: reasonBudget}
 	errClosed           = errors.New("answer was closed before its end")

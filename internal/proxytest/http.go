@@ -72,6 +72,10 @@ func (s *session) connect(target string, br *bufio.Reader, mode Mode) {
 	}
 	granted := "HTTP/1.1 200 Connection established\r\n\r\n"
 	switch mode.behaviour {
+	case slow:
+		if !s.pass() {
+			return
+		}
 	case bodyInConnect200:
 		granted = "HTTP/1.1 200 OK\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n"
 	case dataBehindAnswer:

@@ -1,9 +1,11 @@
 package proxytest
 
+import "time"
+
 // Mode is what a proxy does with what comes.
 type Mode struct {
 	behaviour behaviour
-	n         int // status, or bytes
+	n         int // status, bytes, or milliseconds
 }
 
 type behaviour int
@@ -23,9 +25,10 @@ const (
 	bodyInConnect200
 	dropBeforeAnswer
 	dataBehindAnswer
+	slow
 )
 
-// The modes, besides those that [Status] and [BreakMidAnswer] make. Where a
+// The modes, besides those that functions make. Where a
 // mode says nothing of tunnels that stand already, they go on.
 var (
 	// Works is a proxy that works.
@@ -68,6 +71,10 @@ func Status(code int) Mode { return Mode{behaviour: status, n: code} }
 // BreakMidAnswer closes each tunnel, standing ones too, after that many bytes
 // from the target, counted from when the mode was set or the tunnel stood.
 func BreakMidAnswer(bytes int) Mode { return Mode{behaviour: breakMidAnswer, n: bytes} }
+
+// Slow works, but waits before each answer of its own and before each piece that
+// it hands on, either way, on standing tunnels too.
+func Slow(d time.Duration) Mode { return Mode{behaviour: slow, n: int(d.Milliseconds())} }
 
 // freezes tells whether no byte moves on standing connections.
 func (m Mode) freezes() bool {

@@ -45,7 +45,7 @@ func TestModes(t *testing.T) {
 	modes := map[string]Mode{
 		"refuse": Refuse, "reset": Reset, "silent": Silent, "grant then silent": GrantThenSilent, "backlog full": BacklogFull,
 		"garbage for TLS": TLSGarbage, "nonsense": Nonsense, "endless header": EndlessHeader, "407": Status(407), "502": Status(502),
-		"break": BreakMidAnswer(50), "drop": DropBeforeAnswer,
+		"break": BreakMidAnswer(50), "drop": DropBeforeAnswer, "slow": Slow(time.Second),
 	}
 	for _, kind := range []Kind{HTTP, HTTPS, SOCKS5} {
 		for name, mode := range modes {

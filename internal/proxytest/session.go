@@ -7,6 +7,7 @@ import (
 	"net"
 	"sync"
 	"sync/atomic"
+	"time"
 )
 
 // session is one connection with a client, and what it leads to.
@@ -87,15 +88,21 @@ func (s *session) reset() {
 	s.close()
 }
 
-// pass waits while the mode freezes what stands; false where the session ended
-// meanwhile.
+// pass waits while the mode freezes what stands, and as long as a slow one takes;
+// false where the session ended meanwhile.
 func (s *session) pass() bool {
 	for {
 		m, changed := s.proxy.current()
-		if !m.freezes() {
+		var over <-chan time.Time
+		switch {
+		case m.behaviour == slow:
+			over = time.After(time.Duration(m.n) * time.Millisecond)
+		case !m.freezes():
 			return true
 		}
 		select {
+		case <-over:
+			return true
 		case <-changed:
 		case <-s.done:
 			return false

@@ -49,6 +49,9 @@ func (s *session) serveSOCKS() {
 		s.replySOCKS(5)
 		return
 	}
+	if mode.behaviour == slow && !s.pass() {
+		return
+	}
 	if s.replySOCKS(0) {
 		s.tunnel(s.conn)
 	}
