@@ -18,11 +18,19 @@ func (a *attempt) adopt(resp *http.Response, cancel context.CancelCauseFunc) {
 	switch {
 	case resp.StatusCode == http.StatusSwitchingProtocols:
 		a.proxy.routeSucceeded(a.route) // the connection is the client's now
-	case resp.Body == http.NoBody:
+	case resp.Body == http.NoBody, a.lacksBody(resp):
+		_ = resp.Body.Close()
+		resp.Body = http.NoBody
 		body.end(io.EOF)
 	default:
 		resp.Body = body
 	}
+}
+
+// lacksBody reports whether the length that an answer states is that of a body
+// which does not come (RFC 9110, 8.6). net/http's HTTP/2 waits for that of a 304.
+func (a *attempt) lacksBody(resp *http.Response) bool {
+	return a.req.Method == http.MethodHead || resp.StatusCode == http.StatusNotModified
 }
 
 // shortAnswer is how much of an answer net/http's server holds back until all of
