@@ -51,6 +51,7 @@ func TestWhoseFailureAnAnswerIs(t *testing.T) {
 		{"the connection breaks", breaks, "A:conn_reset B:ok", 0, 1},
 		{"it breaks before the request", refuses, "A:conn_closed B:ok", 0, 1},
 		{"the proxy wants a password", proxySays(407), "A:proxy_auth B:ok", 1, 0},
+		{"the proxy knows another password, says tinyproxy", proxySays(401), "A:proxy_auth B:ok", 1, 0},
 		{"the proxy wants money", proxySays(402), "A:proxy_payment B:ok", 1, 0},
 		{"the proxy wants time", proxySays(429), "A:proxy_rate_limited B:ok", 1, 0},
 		{"the proxy refuses", proxySays(403), "A:proxy_answer B:ok", 0, 1},

@@ -48,7 +48,7 @@ var faults = []fault{
 		reasons: []string{"proxy_silent", "dial_timeout", "timeout"},
 	},
 	{
-		name: "another password",
+		name: otherLogin,
 		prepare: func(p *patient) {
 			p.cheap.stop()
 			p.cheap.start(otherPassword)
@@ -59,6 +59,20 @@ var faults = []fault{
 			p.revive()
 		},
 		reasons: []string{"proxy_auth"},
+	},
+	{
+		name: hollow,
+		begin: func(p *patient) {
+			for _, s := range p.cheap.behind {
+				s.kill()
+			}
+		},
+		end: func(p *patient) {
+			for _, s := range p.cheap.behind {
+				s.start("")
+			}
+		},
+		reasons: []string{"proxy_dropped"},
 	},
 	{name: starved, begin: func(p *patient) { p.cheap.starve() }, end: (*patient).feed},
 	{name: "restarted", begin: func(p *patient) {
@@ -76,7 +90,12 @@ func (p *patient) believed() {
 
 func (p *patient) revive() { p.cheap.start(p.kind.rightPassword()) }
 
-const starved = "out of descriptors"
+// The faults that not every proxy can have, and the one that need not be noticed.
+const (
+	otherLogin = "another password"
+	hollow     = "all behind it killed"
+	starved    = "out of descriptors"
+)
 
 // newOnesMove ends what stands, and waits until new connections are made through
 // the dear proxy. Those to a proxy may stand all the same: it takes new ones to
@@ -125,7 +144,7 @@ func TestFaults(t *testing.T) {
 			caddytest.Needs(t, k.needs...)
 			p := newPatient(t, k)
 			for _, f := range faults {
-				if f.name == "another password" && !k.password {
+				if f.name == otherLogin && !k.password || f.name == hollow && p.cheap.behind == nil {
 					continue
 				}
 				t.Run(f.name, func(t *testing.T) { p.suffers(t, f) })

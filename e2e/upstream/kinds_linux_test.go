@@ -180,10 +180,8 @@ func tinyproxy(s *server, reach []string) {
 
 // haproxy is HAProxy in front of two of Squid.
 func haproxy(s *server, reach []string) {
-	var behind [2]*server
-	for i := range behind {
-		behind[i] = startKind(s.t, openSquid, reach)
-	}
+	behind := []*server{startKind(s.t, openSquid, reach), startKind(s.t, openSquid, reach)}
+	s.behind = behind
 	s.command = func(string) []string {
 		text := documented(s.t, "/etc/haproxy/haproxy.cfg", "bind :3128", "bind "+s.addr,
 			"203.0.113.10:3128", behind[0].addr, "203.0.113.11:8888", behind[1].addr,

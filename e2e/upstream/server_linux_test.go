@@ -25,6 +25,8 @@ type server struct {
 	done chan struct{}       // closed when it has ended
 	user *syscall.Credential // that it runs as; nil is ours
 
+	behind []*server // that it passes all on to
+
 	// command makes the files for a password, and says how the server is started.
 	command func(password string) []string
 }
