@@ -3,6 +3,7 @@ package sqlite_test
 import (
 	"bytes"
 	"context"
+	"sync/atomic"
 	"testing"
 	"time"
 	"unicode/utf8"
@@ -63,6 +64,7 @@ func FuzzRows(f *testing.F) {
 	f.Add("main", "A", "GET", "/bot***/x", []byte("{}"), int64(200), int64(5))
 	f.Add("", "", "\x00", "'; DROP TABLE log; --", []byte{0, 255}, int64(-1), int64(1)<<62)
 	f.Add("é\u200f", "پروکسی", "x\x00y", "\U0010FFFF", []byte(nil), int64(0), int64(-1)<<63)
+	var batches atomic.Int64
 	f.Fuzz(func(t *testing.T, name, proxy, word, path string, body []byte, n, m int64) {
 		for _, s := range []string{name, proxy, word, path} {
 			if !utf8.ValidString(s) || len(s) > 200 {
@@ -71,7 +73,7 @@ func FuzzRows(f *testing.F) {
 		}
 		at := time.UnixMilli(n % (1 << 42)).UTC()
 		b := &pool.Batch{
-			ID:      n | 1,
+			ID:      batches.Add(1),
 			Log:     []pool.LogRow{{Time: at, Pool: name, Proxy: proxy, Method: word, Target: word, Path: path, Status: int(n % 1000), Duration: time.Duration(m%1e9) * time.Millisecond, BytesIn: n, BytesOut: m, Attempts: int(m % 100), Trail: path, Error: word}},
 			Events:  []pool.EventRow{{Event: pool.Event{Time: at, Pool: name, Proxy: proxy, From: pool.Status(word), To: pool.Status(path), Reason: path}}},
 			Records: []pool.Record{{Pool: name, Proxy: proxy, Total: pool.Usage{Requests: n, Cost: pool.Money(m)}, State: body}},
