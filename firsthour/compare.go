@@ -15,8 +15,8 @@ var volatile = []struct {
 	{"<time>", regexp.MustCompile(`\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z|[A-Z][a-z]{2}, \d\d [A-Z][a-z]{2} \d{4} \d\d:\d\d:\d\d GMT|\d{1,2} [A-Z][a-z]+ \d{4}, \d\d:\d\d|\b\d\d:\d\d:\d\d\b`)},
 	{"<day>", regexp.MustCompile(`\b\d{4}-\d\d-\d\d\b`)},
 	{"<duration>", regexp.MustCompile(`\b\d+(\.\d+)? ?(ms|s)\b`)},
-	{"$1<number>", regexp.MustCompile(`("(?:id|duration_ms|bytes_in|bytes_out|cost_usd|saved_usd|total_cost_usd)":)[\d.e-]+`)},
-	{"<bytes>", regexp.MustCompile(`\b\d+ bytes\b`)},
+	{"$1<number>", regexp.MustCompile(`("(?:id|duration_ms|bytes_in|bytes_out|response_ms|cost_usd|saved_usd|total_cost_usd)":)[\d.e-]+`)},
+	{"<amount>", regexp.MustCompile(`\b\d+ bytes\b|\b\d+(\.\d+)? [KMG]?B\b|\b\d+(\.\d+)? ?%|<?\$\d+(\.\d+)?`)},
 }
 
 // shape is a text without what is volatile in it, and with one space where there

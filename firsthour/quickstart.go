@@ -20,7 +20,10 @@ func (w *walk) startQuickstart() error {
 	if err := t.await(0, patience, func(text string) bool { return strings.Contains(text, "Ctrl-C ends all of it") }); err != nil {
 		return fmt.Errorf("%s: %w\n%s", quickstartCommand, err, t.text(0))
 	}
-	return nil
+	// Who reads takes a moment until something is typed: every proxy has
+	// passed a check.
+	_, _, err = w.shell.run("while curl -s localhost:2019/proxy_pool/status | grep -q '\"last_success\":null'; do sleep 0.1; done")
+	return err
 }
 
 const quickstartCommand = "make run"
@@ -31,9 +34,9 @@ func (w *walk) endQuickstart() error {
 		return nil
 	}
 	w.quickstart = nil
-	err := t.end(time.Minute)
+	err := t.end(time.Minute) // make itself fails where it is interrupted
 	if text := t.text(0); !strings.Contains(text, "\nended\n") {
-		return errors.Join(err, fmt.Errorf("%s ended otherwise than by Ctrl-C:\n%s", quickstartCommand, text))
+		return fmt.Errorf("%s ended otherwise than by Ctrl-C: %w\n%s", quickstartCommand, err, text)
 	}
 	return nil
 }

@@ -46,6 +46,8 @@ cp -a "$dir/root/." "$work"
 mkdir -p "$work"/{usr/local/go,go-modules,root/.cache/go-build,proxypool}
 git ls-files -z --cached --others --exclude-standard | tar c --null -T - | tar x -C "$work/proxypool"
 cp "$dir/bin/"* "$work/usr/local/bin/"
+printf '127.0.0.1 localhost\n::1 localhost\n' >"$work/etc/hosts" # which an installer writes
+: >"$work/etc/resolv.conf"
 
 # What is mounted in there ends with it, and so does all that runs.
 GOROOT=$(go env GOROOT) MODULES=$(go env GOMODCACHE) WORK=$work COMPILED=$dir/compiled \

@@ -52,8 +52,15 @@ func (s *shell) run(command string) (says string, code int, err error) {
 	return found[1], code, err
 }
 
+// close leaves the shell, which ends by itself.
 func (s *shell) close() error {
 	_, _ = io.WriteString(s.typed, "exit\n")
 	_ = s.typed.Close()
-	return s.end(patience)
+	select {
+	case <-s.ended:
+		_ = s.ours.Close()
+		return s.command.Wait()
+	case <-time.After(time.Minute):
+		return s.end(time.Minute)
+	}
 }
