@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"os"
+	"path/filepath"
 	"regexp"
 	"strings"
 )
@@ -45,18 +46,19 @@ const someHash = "$2a$10$5TJutAonFsHY5eCMDY5pPOECQKnEfgMlad54bH5rNtr10Eo/2g97u"
 // checkCaddyfile lets Caddy validate a Caddyfile.
 func (w *walk) checkCaddyfile(b *block) error {
 	text := whole(b.text)
-	if err := os.WriteFile("/tmp/Caddyfile", []byte(text), 0o600); err != nil {
+	file := filepath.Join(w.shell.dir, "Caddyfile")
+	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 		return err
 	}
-	values := ""
+	var values strings.Builder
 	for _, found := range variable.FindAllStringSubmatch(text, -1) {
 		value := "4711"
 		if strings.HasSuffix(found[1], "_HASH") {
 			value = someHash
 		}
-		values += found[1] + "='" + value + "' "
+		values.WriteString(found[1] + "='" + value + "' ")
 	}
-	says, code, err := w.shell.run(values + "caddy validate --adapter caddyfile --config /tmp/Caddyfile")
+	says, code, err := w.shell.run(values.String() + "caddy validate --adapter caddyfile --config " + file)
 	if err == nil && code != 0 {
 		err = fmt.Errorf("caddy validate says\n%s\nof\n%s", says, text)
 	}

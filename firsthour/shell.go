@@ -2,7 +2,6 @@ package main
 
 import (
 	"fmt"
-	"io"
 	"os"
 	"regexp"
 	"strconv"
@@ -18,10 +17,15 @@ const patience = 20 * time.Minute
 type shell struct {
 	*terminal
 	typed *os.File
+	dir   string // for files
 	count int
 }
 
 func openShell() (*shell, error) {
+	dir, err := os.MkdirTemp("", "first-hour-")
+	if err != nil {
+		return nil, err
+	}
 	read, write, err := os.Pipe()
 	if err != nil {
 		return nil, err
@@ -32,7 +36,7 @@ func openShell() (*shell, error) {
 		_ = write.Close()
 		return nil, err
 	}
-	return &shell{terminal: t, typed: write}, nil
+	return &shell{terminal: t, typed: write, dir: dir}, nil
 }
 
 // run types a command and returns what it says and how it ended. What asks for
@@ -54,7 +58,8 @@ func (s *shell) run(command string) (says string, code int, err error) {
 
 // close leaves the shell, which ends by itself.
 func (s *shell) close() error {
-	_, _ = io.WriteString(s.typed, "exit\n")
+	defer func() { _ = os.RemoveAll(s.dir) }()
+	_, _ = s.typed.WriteString("exit\n")
 	_ = s.typed.Close()
 	select {
 	case <-s.ended:
