@@ -30,7 +30,7 @@ func FuzzAdmin(f *testing.F) {
 	f.Fuzz(func(t *testing.T, method, path, query string) {
 		w := httptest.NewRecorder()
 		r := &http.Request{Method: method, URL: &url.URL{Path: adminBase, RawQuery: query}}
-		err := (&adminAPI{runningApp()}).route(w, r.WithContext(t.Context()), path)
+		err := (&adminAPI{app: runningApp()}).route(w, r.WithContext(t.Context()), path)
 		if err != nil {
 			var refused caddy.APIError
 			if !errors.As(err, &refused) || refused.HTTPStatus/100 != 4 {

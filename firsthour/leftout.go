@@ -9,7 +9,6 @@ var leftOut = []struct{ begins, reason string }{
 	{"*/5 * * * *", "a line for cron, whose command is tried where it is shown by itself"},
 	{"🔔 پروکسی", "a message in Persian of a proxy that the quickstart has not; alert/testdata has them all"},
 	{`{"level":"info","logger":"http.log.access"`, "shortened, as the page says; an example's test compares it"},
-	{"$ curl -s -H 'X-Forwarded-For: 192.0.2.1' localhost:8081", "of a site that the quickstart has not; the dashboard's tests ask it"},
 	{"$ curl -s -w '%header{x-proxy-trail}\\n' localhost:8180/", "needs a proxy that reads a request and breaks, or an API that limits addresses, beside the quickstart; package pool tests both"},
 }
 
