@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -36,7 +37,7 @@ func open(input *os.File, name string, args ...string) (*terminal, error) {
 	}
 	defer theirs.Close()
 	t := &terminal{ours: ours, ended: make(chan struct{}), changed: make(chan struct{}, 1)}
-	t.command = exec.Command(name, args...) //nolint:gosec // what a page shows is what is to be run
+	t.command = exec.CommandContext(context.Background(), name, args...) //nolint:gosec // ended by end; what a page shows is what is to be run
 	t.command.Stdin, t.command.Stdout, t.command.Stderr = theirs, theirs, theirs
 	if input != nil {
 		t.command.Stdin = input
