@@ -23,7 +23,7 @@ endif
 
 .PHONY: help
 help: ## Show this list
-	@awk 'BEGIN {FS = ":.*## "} /^[a-z][a-z-]*:.*## / {printf "  %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk 'BEGIN {FS = ":.*## "} /^[a-z][a-z-]*:.*## / {printf "  %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 .PHONY: run
 run: build ## Start the quickstart: upstream proxies, a stand-in API, and Caddy on :8080 and :3128 (Ctrl-C ends all)
@@ -70,13 +70,12 @@ long: ## Run the long rounds of the end-to-end tests, three times over, about fi
 	SOAK=1 go test -v -count=3 -timeout 30m $(TESTFLAGS) ./e2e
 
 .PHONY: fuzz
-fuzz: ## Run every fuzz test for FUZZTIME (10s)
-	@set -e; for dir in $$(git ls-files '*_test.go' | xargs grep -l '^func Fuzz' | xargs -r -n1 dirname | sort -u); do \
-		for name in $$(go test -list '^Fuzz' ./$$dir | grep '^Fuzz'); do \
-			echo "== ./$$dir $$name"; \
-			go test -run '^$$' -fuzz "^$$name\$$" -fuzztime $(FUZZTIME) ./$$dir; \
-		done; \
-	done
+fuzz: ## Run every fuzz test for FUZZTIME (10s), two at once
+	@.ci/fuzz $(FUZZTIME)
+
+.PHONY: first-hour
+first-hour: ## Follow the READMEs word by word in a fresh root; needs root and Debian's debootstrap
+	@firsthour/root.sh README.md README.fa.md
 
 .PHONY: lint
 lint: $(TOOLS)/golangci-lint ## Run the linters named in .golangci.yml

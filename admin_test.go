@@ -107,6 +107,8 @@ func TestAdminErrors(t *testing.T) {
 		{"GET", "/active?pool=nope", 404},
 		{"GET", "/explain?pool=a", 400},
 		{"GET", "/explain?target=x", 400},
+		{"GET", "/usage?from=0001-01-01T00:00:00Z", 400},
+		{"GET", "/usage?to=9999-12-31T23:59:59-12:00", 400},
 		{"GET", "/explain?pool=a&target=ftp://x", 400},
 		{"POST", "/proxies/a/nope/enable", 404},
 		{"POST", "/proxies/nope/X/enable", 404},

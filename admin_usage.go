@@ -138,20 +138,24 @@ func targetAsked(raw string) (string, error) {
 }
 
 // instant reads a time, or a day in the app's time zone: its beginning or its end.
+// What comes before 1970 was never used, and what comes after 9999 has no RFC 3339.
 func instant(raw string, where *time.Location, end bool) (time.Time, error) {
 	raw = strings.Replace(raw, " ", "+", 1) // of +03:30, which nobody escapes
-	if t, err := time.Parse(time.RFC3339, raw); err == nil {
-		return t.In(where), nil
+	t, err := time.Parse(time.RFC3339, raw)
+	if err != nil {
+		day, err := time.ParseInLocation(time.DateOnly, raw, where)
+		if err != nil {
+			return time.Time{}, errors.New("expected a day such as 2026-11-23 or a time such as 2026-11-23T08:00:00Z")
+		}
+		day = day.Add(12 * time.Hour) // within it, also where midnight was skipped
+		if t = pool.DayStart(day); end {
+			t = pool.NextDay(day)
+		}
 	}
-	day, err := time.ParseInLocation(time.DateOnly, raw, where)
-	if err != nil || day.Year() < 1970 {
-		return time.Time{}, errors.New("expected a day such as 2026-11-23 or a time such as 2026-11-23T08:00:00Z")
+	if t = t.In(where); t.Year() < 1970 || t.UTC().Year() > 9999 {
+		return time.Time{}, errors.New("expected a time from 1970 to 9999")
 	}
-	day = day.Add(12 * time.Hour) // within it, also where midnight was skipped
-	if end {
-		return pool.NextDay(day), nil
-	}
-	return pool.DayStart(day), nil
+	return t, nil
 }
 
 // split cuts the time asked for into the spans of the answer. Usage is kept by

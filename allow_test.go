@@ -92,3 +92,41 @@ func manyAllowed(t testing.TB) allowList {
 	}
 	return list
 }
+
+// FuzzAllow: a word of the list allows its own host, or what is below it, on its
+// ports, and nothing else.
+func FuzzAllow(f *testing.F) {
+	for _, seed := range [][2]string{
+		{"example.com", "example.com"}, {"*.example.com:8443", "a.b.example.com"}, {"*", "x"}, {"*:443", "1.2.3.4"}, {"[::1]:80", "::1"},
+		{"*.com", "com"}, {"BÜCHER.example.", "xn--bcher-kva.example"}, {"127.0.0.1", "127.1"}, {"*.1", "1.1.1.1"}, {"a..b", "b"}, {"*.", "x."},
+	} {
+		f.Add(seed[0], seed[1], uint16(443))
+	}
+	f.Fuzz(func(t *testing.T, word, target string, port uint16) {
+		list, err := newAllowList([]string{word})
+		if err != nil {
+			return
+		}
+		host, _, err := parseAuthority(target, port)
+		if err != nil || port == 0 || !list.allows(host, port) {
+			return
+		}
+		if !list.mayName(host) {
+			t.Errorf("%q allows %s, but no site of that name", word, host)
+		}
+		if word == "*" || word == "*:"+strconv.Itoa(int(port)) {
+			return
+		}
+		name, below := strings.CutPrefix(word, "*.")
+		own, ownPort, err := parseAuthority(name, 0)
+		if err != nil {
+			t.Fatalf("%q was taken: %v", word, err)
+		}
+		if below && !strings.HasSuffix(host, "."+own) || !below && host != own {
+			t.Errorf("%q allows the host %q", word, host)
+		}
+		if ownPort != port && (ownPort != 0 || port != 80 && port != 443) {
+			t.Errorf("%q allows port %d", word, port)
+		}
+	})
+}

@@ -11,6 +11,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/caddy-proxypool/proxypool/books"
+	parse "github.com/caddy-proxypool/proxypool/caddyfile"
 	"github.com/caddy-proxypool/proxypool/health"
 )
 
@@ -150,7 +151,7 @@ func (a *App) pool(name string) (*livePool, error) {
 	case name == "":
 		return nil, fmt.Errorf("expected the name of a pool, one of %s", known)
 	default:
-		return nil, fmt.Errorf("pool %q does not exist, expected one of %s", name, known)
+		return nil, fmt.Errorf("pool %s does not exist, expected one of %s", parse.Quote(name), known)
 	}
 }
 

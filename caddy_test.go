@@ -45,7 +45,7 @@ func TestMain(m *testing.M) {
 
 // server is a real Caddy in this process, of which there is one at a time.
 type server struct {
-	t     *testing.T
+	t     testing.TB
 	url   string // of the first site
 	admin string
 	port  int
@@ -55,7 +55,7 @@ type server struct {
 
 // serve starts Caddy with pools and with sites, in whose text {port} stands for
 // the port of the server's url.
-func serve(t *testing.T, pools, sites string) *server {
+func serve(t testing.TB, pools, sites string) *server {
 	t.Helper()
 	s := &server{t: t, port: freePort(t), pool: pools, sites: sites}
 	adminPort := freePort(t)
@@ -118,7 +118,7 @@ func reverse(target, options string) string {
 }
 
 // onePool is a pool that is not checked and trusts the test's origins.
-func onePool(t *testing.T, options string, proxies ...*proxytest.Proxy) string {
+func onePool(t testing.TB, options string, proxies ...*proxytest.Proxy) string {
 	t.Helper()
 	var b strings.Builder
 	fmt.Fprintf(&b, "pool main {\n\ttls_trust_pool file %s\n\thealth_check off\n%s\n", proxytest.CAFile(t), options)
@@ -128,7 +128,7 @@ func onePool(t *testing.T, options string, proxies ...*proxytest.Proxy) string {
 	return b.String() + "}\n"
 }
 
-func freePort(t *testing.T) int {
+func freePort(t testing.TB) int {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -139,7 +139,7 @@ func freePort(t *testing.T) int {
 }
 
 // client is a fresh client with no memory of other tests.
-func client(t *testing.T) *http.Client {
+func client(t testing.TB) *http.Client {
 	t.Helper()
 	transport := &http.Transport{MaxIdleConnsPerHost: 128, DisableCompression: true}
 	t.Cleanup(transport.CloseIdleConnections)
@@ -216,7 +216,7 @@ func (s *server) row(name string) statusRow {
 }
 
 // eventually waits until a condition holds, and fails where it never does.
-func eventually(t *testing.T, what string, holds func() bool) {
+func eventually(t testing.TB, what string, holds func() bool) {
 	t.Helper()
 	deadline := time.NewTimer(15 * time.Second)
 	defer deadline.Stop()

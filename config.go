@@ -12,6 +12,8 @@ import (
 	_ "time/tzdata"
 
 	"github.com/caddyserver/caddy/v2"
+
+	parse "github.com/caddy-proxypool/proxypool/caddyfile"
 )
 
 // AppConfig is the configuration of the proxy_pool app.
@@ -115,7 +117,7 @@ func (c *AppConfig) checkTimezone() error {
 		return nil
 	}
 	if _, err := c.location(); err != nil {
-		return fmt.Errorf("timezone: expected a name such as Asia/Tehran, got %q", c.Timezone)
+		return fmt.Errorf("timezone: expected a name such as Asia/Tehran, got %s", parse.Quote(c.Timezone))
 	}
 	return nil
 }

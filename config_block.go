@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/caddyserver/caddy/v2"
+
+	parse "github.com/caddy-proxypool/proxypool/caddyfile"
 )
 
 // BlockConfig recognises the answer with which a target blocks a proxy. All
@@ -57,7 +59,7 @@ func (c *BlockConfig) validate() error {
 func (c *BlockConfig) validateOptions() error {
 	for field, patterns := range c.Header {
 		if !isFieldName(field) {
-			return fmt.Errorf("header: expected the name of a header field, got %q", field)
+			return fmt.Errorf("header: expected the name of a header field, got %s", parse.Quote(field))
 		}
 		if len(patterns) == 0 {
 			return fmt.Errorf(`header: %s: expected at least one pattern, "*" for any value`, field)

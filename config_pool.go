@@ -56,7 +56,7 @@ func (c *PoolConfig) name() string { return cmp.Or(c.Name, defaultPoolName) }
 
 // mistake says in which pool a mistake is.
 func (c *PoolConfig) mistake(err error) error {
-	return fmt.Errorf("pool %q: %w", c.name(), err)
+	return fmt.Errorf("pool %s: %w", parse.Quote(c.name()), err)
 }
 
 func (c *PoolConfig) resolve(repl *caddy.Replacer) error {

@@ -38,6 +38,8 @@ func TestAppMistakes(t *testing.T) {
 		"rule with an unset variable":        {`{"usage_log": {"redact": [{"regexp": "{env.PP_UNSET}", "replacement": "x"}]}}`, `usage_log: redact: number 1: placeholder {env.PP_UNSET} has no value`},
 		"replacement with an unset variable": {`{"usage_log": {"redact": [{"regexp": "a", "replacement": "{env.PP_UNSET}"}]}}`, `usage_log: redact: number 1: placeholder {env.PP_UNSET} has no value`},
 		"time zone":                          {`{"timezone": "Atlantis/Capital"}`, `timezone: expected a name such as Asia/Tehran, got "Atlantis/Capital"`},
+		"time zone that is a URL":            {`{"timezone": "http://user:secret@h"}`, `timezone: expected a name such as Asia/Tehran, got (a URL, not shown)`},
+		"pool name that is a URL":            {`{"pools": [{"name": "http://user:secret@h"}]}`, `pool (a URL, not shown): expected a name of 1 to 64 of A-Z a-z 0-9 . _ -, got (a URL, not shown)`},
 		"time zone unset":                    {`{"timezone": "{env.PP_UNSET}"}`, `timezone: evaluated placeholder {env.PP_UNSET} is empty`},
 		"null pool":                          {`{"pools": [null]}`, `pools: number 1 must not be null`},
 		"null proxy":                         {`{"pools": [{"proxies": [null]}]}`, `pool "default": proxies: number 1 must not be null`},

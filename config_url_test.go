@@ -150,7 +150,7 @@ func FuzzProxyURL(f *testing.F) {
 	repl := caddy.NewEmptyReplacer()
 	f.Fuzz(func(t *testing.T, before, after string) {
 		raw := before + ":" + password + "@" + after
-		_, whole := parseProxyURL(raw, repl)
+		proxy, whole := parseProxyURL(raw, repl)
 		shape := checkProxyURL("url", raw)
 		for _, err := range []error{whole, shape} {
 			if err != nil && strings.Contains(err.Error(), password) {
@@ -160,6 +160,9 @@ func FuzzProxyURL(f *testing.F) {
 		if whole == nil && shape != nil {
 			t.Errorf("%q is refused only when adapted: %v", raw, shape)
 		}
+		if whole == nil && proxy.Scheme != direct {
+			handedOut(t, raw, proxy)
+		}
 		_, _, err := parseTarget(raw)
 		for _, err := range []error{err, checkURL(raw)} {
 			if err != nil && strings.Contains(err.Error(), password) {
@@ -167,6 +170,18 @@ func FuzzProxyURL(f *testing.F) {
 			}
 		}
 	})
+}
+
+// handedOut checks that the URL of a proxy, as it is given to others, leads to
+// the same proxy.
+func handedOut(t *testing.T, raw string, proxy dial.Proxy) {
+	t.Helper()
+	address := handout{proxy, proxy}.address("https").String()
+	again, err := parseProxyURL(escapeBraces.Replace(address), caddy.NewEmptyReplacer())
+	again.Scheme, proxy.Scheme = strings.TrimSuffix(again.Scheme, "h"), strings.TrimSuffix(proxy.Scheme, "h")
+	if err != nil || again != proxy {
+		t.Errorf("%q is given out as %q, which is %#v and not %#v, %v", raw, address, again, proxy, err)
+	}
 }
 
 func TestParseTarget(t *testing.T) {

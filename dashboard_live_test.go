@@ -146,7 +146,7 @@ func TestDashboardLiveOutlastsTimeouts(t *testing.T) {
 
 // stream is a live stream as a page reads it.
 type stream struct {
-	t     *testing.T
+	t     testing.TB
 	lines *bufio.Scanner
 }
 

@@ -22,7 +22,7 @@ func secureSite(options string) string {
 
 // stream2 is a tunnel in a stream of HTTP/2.
 type stream2 struct {
-	*testing.T
+	testing.TB
 	io.Reader
 	*io.PipeWriter
 	resp *http.Response

@@ -60,7 +60,7 @@ func TestForwardHostile(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			c := s.dial()
-			c.T = t
+			c.TB = t
 			isConnect := strings.HasPrefix(tc.request, "CONNECT")
 			if isConnect {
 				tc.request += "GET http://127.0.0.1:1/smuggled HTTP/1.1\r\nHost: x\r\n\r\n"

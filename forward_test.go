@@ -70,7 +70,7 @@ func fetch(t *testing.T, c *http.Client, target string) string {
 
 // connection is a client's connection to the front, by hand.
 type connection struct {
-	*testing.T
+	testing.TB
 	net.Conn
 	r *bufio.Reader
 }

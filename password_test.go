@@ -1,6 +1,7 @@
 package proxypool
 
 import (
+	"context"
 	"errors"
 	"strings"
 	"testing"
@@ -44,4 +45,30 @@ func TestCheckHash(t *testing.T) {
 			}
 		})
 	}
+}
+
+// FuzzLogin: nobody gets in without the password, in the one way to send it.
+func FuzzLogin(f *testing.F) {
+	l := testLogins(f)
+	for _, seed := range []string{
+		basic("app:plain:secret"), basic("app:"), basic(":"), "Basic", "basic  " + basic("app:plain:secret")[6:], "Bearer x", basic("bot:hashed:secret"), basic("app:plain:secret\x00"), basic("app\x00:plain:secret"),
+	} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, header string) {
+		at, cancel := context.WithCancel(t.Context())
+		cancel() // nobody waits for the answer to a wrong login
+		user, ok := l.check(at, someClient, header)
+		name, password, basic := parseBasic(header)
+		right := map[string]string{"app": "plain:secret", "bot": "hashed:secret", "slow": "slow secret"}
+		if known, found := right[name]; ok && (!basic || !found || known != password || user != name) {
+			t.Errorf("%q is let in as %q", header, user)
+		}
+		if !ok && user != "" {
+			t.Errorf("%q is refused as %q", header, user)
+		}
+		if basic && name == "app" && password == "plain:secret" && !ok {
+			t.Errorf("%q is refused", header)
+		}
+	})
 }

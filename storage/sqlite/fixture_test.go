@@ -198,7 +198,7 @@ func damagedFiles(t *testing.T, path string) []string {
 	return files
 }
 
-func mustRead(t *testing.T, path string) []byte {
+func mustRead(t testing.TB, path string) []byte {
 	t.Helper()
 	raw, err := os.ReadFile(path)
 	if err != nil {
