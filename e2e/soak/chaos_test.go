@@ -209,7 +209,9 @@ func (s *soak) reshape(step step) {
 		next.options = step.Arg
 	case reprice:
 		for i, k := range proxies {
-			next.proxies[i].price = k.price * float64(1+(step.Arg+i)%3)
+			if !next.proxies[i].gone { // what still runs through one that left goes at its last price
+				next.proxies[i].price = k.price * float64(1+(step.Arg+i)%3)
+			}
 		}
 	}
 	before := s.books.usage()
