@@ -81,6 +81,7 @@ first-hour: ## Follow the READMEs word by word in a fresh root; needs root and D
 lint: $(TOOLS)/golangci-lint ## Run the linters named in .golangci.yml
 	$(TOOLS)/golangci-lint run ./...
 	cd dashboard/browsertest && ../../$(TOOLS)/golangci-lint run --config ../../.golangci.yml ./...
+	cd bench/plot && ../../$(TOOLS)/golangci-lint run --config ../../.golangci.yml ./...
 
 .PHONY: fmt
 fmt: $(TOOLS)/golangci-lint ## Format the code
@@ -92,10 +93,18 @@ bench: build ## Compare with Caddy's own reverse_proxy, weigh the books, and pri
 	@go build -o $(BUILD)/bench ./bench
 	@exec $(BUILD)/bench -caddy $(BUILD)/caddy $(BENCHFLAGS)
 
+.PHONY: plots
+plots: build ## Measure how cost grows, and draw docs/plots anew
+	@go build -o $(BUILD)/bench ./bench
+	@rm -f $(BUILD)/points.json
+	@$(BUILD)/bench -caddy $(BUILD)/caddy -only scale -points $(BUILD)/points.json
+	@go -C bench/plot run . -in ../../$(BUILD)/points.json -out ../../docs/plots
+
 .PHONY: tidy
-tidy: ## Check that go.mod and go.sum are tidy, here, in dashboard/browsertest and in internal/tools
+tidy: ## Check that go.mod and go.sum are tidy, here and in the modules of tests, plots and tools
 	go mod tidy -diff
 	go -C dashboard/browsertest mod tidy -diff
+	go -C bench/plot mod tidy -diff
 	go -C internal/tools mod tidy -diff
 
 .PHONY: clean
