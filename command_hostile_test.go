@@ -54,3 +54,22 @@ func TestCommandSteeredByNobody(t *testing.T) {
 		})
 	}
 }
+
+// TestCommandExitWithAnotherServer: JSON that lacks what Caddy always says is no
+// sign that all is well.
+func TestCommandExitWithAnotherServer(t *testing.T) {
+	for _, body := range []string{"null", "{}", `{"status":"ok"}`} {
+		address := answerAll(t, okWith(body))
+		for _, args := range everyCommand {
+			if strings.HasPrefix(args, "active") && body == "{}" {
+				continue // says that there is no proxy to hand out
+			}
+			for _, more := range []string{"", " --json"} {
+				came := enter(t.Context(), new(safeBuffer), append(strings.Fields(args+more), "--address", address)...)
+				if came.code != 1 || came.out != "" || !strings.Contains(came.errors, address) {
+					t.Errorf("%s%s of %s ended with %d: %s%s", args, more, body, came.code, came.out, came.errors)
+				}
+			}
+		}
+	}
+}
