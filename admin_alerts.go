@@ -50,7 +50,7 @@ func (a *adminAPI) testAlerts(w http.ResponseWriter, r *http.Request) error {
 			row.Error = result.Err.Error()
 		}
 		if a.audience != admins {
-			row.Notifier, row.Error = names.next(result.Name), withoutChat(result.Name, row.Error)
+			row.Notifier, row.Error = names.next(result.Name), withoutPlace(result.Name, row.Error)
 		}
 		answer.Results = append(answer.Results, row)
 	}

@@ -7,6 +7,8 @@ import (
 
 	caddycmd "github.com/caddyserver/caddy/v2/cmd"
 	"github.com/spf13/cobra"
+
+	"github.com/caddy-proxypool/proxypool/internal/table"
 )
 
 // exitUnusable is how the command ends where it did what it was asked for, and
@@ -84,13 +86,23 @@ func run(do func(ctx context.Context, a *asked) (int, error)) func(*cobra.Comman
 		defer remote.close()
 		a := &asked{cmd: cmd, args: args, remote: remote, screen: newScreen(cmd.OutOrStdout()), json: flag[bool](cmd, "json")}
 		code, err := do(cmd.Context(), a)
-		if err != nil || code == 0 {
-			return err
+		switch {
+		case err != nil:
+			return cleanError{err}
+		case code == 0:
+			return nil
 		}
 		cmd.SilenceErrors = true // the answer was printed, and only the code is left to tell
 		return caddycmd.WrapCommandFuncForCobra(func(caddycmd.Flags) (int, error) { return code, nil })(cmd, args)
 	}
 }
+
+// cleanError is an error as a terminal is shown it: whoever answered may have
+// written a part of it.
+type cleanError struct{ error }
+
+func (e cleanError) Error() string { return table.Clean(e.error.Error()) }
+func (e cleanError) Unwrap() error { return e.error }
 
 // flag is the value of a flag that the command has.
 func flag[T string | bool | int](cmd *cobra.Command, name string) (value T) {

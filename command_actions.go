@@ -53,7 +53,7 @@ func (a *asked) act(ctx context.Context, action string) (*statusRow, error) {
 	if err != nil {
 		return nil, err
 	}
-	row, err := decode[statusRow](a.remote, answer)
+	row, err := decode(a.remote, answer, func(row *statusRow) bool { return row.ID != "" })
 	if err != nil {
 		return nil, err
 	}
@@ -123,9 +123,8 @@ func (a *asked) check(ctx context.Context) (down bool, err error) {
 	if err != nil {
 		return false, err
 	}
-	checked, err := decode[struct {
-		Results struct{ Down int }
-	}](a.remote, answer)
+	type results struct{ Results *struct{ Down int } }
+	checked, err := decode(a.remote, answer, func(c *results) bool { return c.Results != nil })
 	if err != nil {
 		return false, err
 	}
@@ -173,11 +172,11 @@ none to hand out.
 			if err != nil {
 				return 0, err
 			}
-			addresses, err := decode[map[string]string](a.remote, answer)
+			name, _ := url.PathUnescape(answer.header.Get("X-Proxy-Pool-Proxy"))
+			addresses, err := decode(a.remote, answer, func(by *map[string]string) bool { return *by != nil && (name != "" || len(*by) == 0) })
 			if err != nil {
 				return 0, err
 			}
-			name, _ := url.PathUnescape(answer.header.Get("X-Proxy-Pool-Proxy"))
 			code := 0
 			if name == "" {
 				code = exitUnusable
@@ -224,7 +223,7 @@ or URL. Ends with 2 where no proxy would be used.
 			if err != nil {
 				return 0, err
 			}
-			explained, err := decode[explainAnswer](a.remote, answer)
+			explained, err := decode(a.remote, answer, func(e *explainAnswer) bool { return e.Proxies != nil })
 			if err != nil {
 				return 0, err
 			}
@@ -280,7 +279,8 @@ func alertsCommand() *cobra.Command {
 			if err != nil {
 				return 0, err
 			}
-			tested, err := decode[struct{ Results []testResult }](a.remote, answer)
+			type results struct{ Results []testResult }
+			tested, err := decode(a.remote, answer, func(t *results) bool { return t.Results != nil })
 			if err != nil {
 				return 0, err
 			}

@@ -30,7 +30,7 @@ where nothing else is said.
 			if err != nil {
 				return 0, err
 			}
-			usage, err := decode[usageAnswer](a.remote, answer)
+			usage, err := decode(a.remote, answer, func(u *usageAnswer) bool { return u.Rows != nil })
 			if err != nil {
 				return 0, err
 			}
@@ -102,6 +102,11 @@ func pageFlags(cmd *cobra.Command) *cobra.Command {
 	return poolFlag(cmd)
 }
 
+// rowsOf is an answer that is a list.
+type rowsOf[T any] struct{ Rows []T }
+
+func (r *rowsOf[T]) complete() bool { return r.Rows != nil }
+
 func (a *asked) pageParams() map[string]string {
 	params := a.params("pool", "proxy", "before")
 	params["limit"] = strconv.Itoa(flag[int](a.cmd, "limit"))
@@ -125,7 +130,7 @@ func logCommand() *cobra.Command {
 			if err != nil {
 				return 0, err
 			}
-			found, err := decode[struct{ Rows []logRow }](a.remote, answer)
+			found, err := decode(a.remote, answer, (*rowsOf[logRow]).complete)
 			if err != nil {
 				return 0, err
 			}
@@ -179,7 +184,7 @@ func eventsCommand() *cobra.Command {
 			if err != nil {
 				return 0, err
 			}
-			found, err := decode[struct{ Rows []eventRow }](a.remote, answer)
+			found, err := decode(a.remote, answer, (*rowsOf[eventRow]).complete)
 			if err != nil {
 				return 0, err
 			}

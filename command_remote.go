@@ -159,11 +159,16 @@ func (r *remote) refused(resp *http.Response, body []byte) error {
 var readFast = jsonv2.JoinOptions(jsontext.AllowDuplicateNames(true), jsonv2.MatchCaseInsensitiveNames(true))
 
 // decode reads an answer, in half the time that encoding/json takes: that of ten
-// thousand proxies has megabytes.
-func decode[T any](r *remote, answer *reply) (*T, error) {
+// thousand proxies has megabytes. JSON that is not complete, because it lacks what
+// Caddy always says, is the answer of somebody else, and no sign that all is well.
+func decode[T any](r *remote, answer *reply, complete func(*T) bool) (*T, error) {
 	into := new(T)
-	if err := jsonv2.Unmarshal(answer.body, into, readFast); err != nil {
+	err := jsonv2.Unmarshal(answer.body, into, readFast)
+	switch {
+	case err != nil:
 		return nil, fmt.Errorf("reading the answer of %s: it is not that of Caddy's admin endpoint: %w", r.address, err)
+	case !complete(into):
+		return nil, fmt.Errorf("reading the answer of %s: it is not that of Caddy's admin endpoint", r.address)
 	}
 	return into, nil
 }

@@ -62,13 +62,14 @@ func (a *asked) status(ctx context.Context, proxies bool) (*reply, *statusAnswer
 		return nil, nil, err
 	}
 	if !proxies {
-		head, err := decode[struct{ Pools []poolRow }](a.remote, answer)
+		type poolsOnly struct{ Pools []poolRow }
+		head, err := decode(a.remote, answer, func(s *poolsOnly) bool { return s.Pools != nil })
 		if err != nil {
 			return nil, nil, err
 		}
 		return answer, &statusAnswer{Pools: head.Pools}, nil
 	}
-	status, err := decode[statusAnswer](a.remote, answer)
+	status, err := decode(a.remote, answer, (*statusAnswer).complete)
 	return answer, status, err
 }
 
@@ -81,6 +82,9 @@ func (a *asked) showStatus(status *statusAnswer) error {
 	a.screen.summary(status)
 	return nil
 }
+
+// complete reports whether it is what Caddy answers.
+func (s *statusAnswer) complete() bool { return s.Pools != nil && s.Proxies != nil }
 
 // when is the time of the answer, by the clock of Caddy.
 func (s *statusAnswer) when() time.Time {

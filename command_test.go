@@ -279,7 +279,7 @@ func TestWatch(t *testing.T) {
 	for _, mode := range []string{"table", "json"} {
 		t.Run(mode, func(t *testing.T) {
 			var mu sync.Mutex
-			answer := `{"summary":{"total":1,"healthy":1},"proxies":[{"pool":"main","name":"First","usable":true}],"store":{"ok":true}}`
+			answer := `{"summary":{"total":1,"healthy":1},"pools":[],"proxies":[{"pool":"main","name":"First","usable":true}],"store":{"ok":true}}`
 			caddy := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 				mu.Lock()
 				defer mu.Unlock()
@@ -306,7 +306,7 @@ func TestWatch(t *testing.T) {
 					return strings.Contains(out.String(), "Lost for 0s, trying again: asking Caddy at 127.0.0.1")
 				})
 			}
-			set(`{"summary":{"total":1,"healthy":1},"proxies":[{"pool":"main","name":"Second","usable":true}],"store":{"ok":true}}`)
+			set(`{"summary":{"total":1,"healthy":1},"pools":[],"proxies":[{"pool":"main","name":"Second","usable":true}],"store":{"ok":true}}`)
 			eventually(t, "it goes on", func() bool { return strings.Contains(out.String(), "Second") })
 			cancel()
 			select {

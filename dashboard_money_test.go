@@ -36,6 +36,11 @@ func TestPurse(t *testing.T) {
 			}
 			synctest.Wait()
 		}
+		isLooking := func() bool {
+			p.mu.Lock()
+			defer p.mu.Unlock()
+			return p.looking != nil
+		}
 		p.await(t.Context())
 		expect("at first", 1)
 		time.Sleep(moneyPace)
@@ -46,12 +51,12 @@ func TestPurse(t *testing.T) {
 		books = hangs
 		time.Sleep(moneyPace)
 		expect("in a look that hangs", 2)
-		if p.looking == nil {
+		if !isLooking() {
 			t.Error("it does not hang")
 		}
 		time.Sleep(moneyTime)
 		synctest.Wait()
-		if p.looking != nil {
+		if isLooking() {
 			t.Error("it hangs on")
 		}
 		books = fails

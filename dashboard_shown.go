@@ -2,6 +2,7 @@ package proxypool
 
 import (
 	"errors"
+	"net/url"
 	"regexp"
 	"strconv"
 	"strings"
@@ -54,7 +55,7 @@ func (a *adminAPI) notifiers() []notifierAnswer {
 		names := make(discreetNames)
 		for i := range answers {
 			one := &answers[i]
-			one.Error, one.CommandsError = withoutChat(one.Notifier, one.Error), withoutChat(one.Notifier, one.CommandsError)
+			one.Error, one.CommandsError = withoutPlace(one.Notifier, one.Error), withoutPlace(one.Notifier, one.CommandsError)
 			one.Notifier = names.next(one.Notifier)
 		}
 	}
@@ -78,19 +79,51 @@ func (n discreetNames) next(name string) string {
 // chatNumber is a number that is no status, port or duration.
 var chatNumber = regexp.MustCompile(`-?\b[0-9]{6,}\b`)
 
+// withoutPlace takes out of an error about a destination where that is.
+func withoutPlace(name, text string) string {
+	kind, rest, _ := strings.Cut(name, " ")
+	place, _, _ := strings.Cut(rest, " ") // "#2"
+	switch kind {
+	case "telegram":
+		return withoutChat(place, text)
+	case "webhook":
+		return withoutReceiver(place, text)
+	}
+	return text
+}
+
 // withoutChat takes what a chat is called by, and the number of one that it moved
 // to, out of an error about it.
-func withoutChat(name, text string) string {
-	kind, rest, _ := strings.Cut(name, " ")
-	if kind != "telegram" {
-		return text
-	}
-	rest, _, _ = strings.Cut(rest, " ") // "#2"
-	id, _, _ := strings.Cut(rest, "/")  // the topic
+func withoutChat(chat, text string) string {
+	id, _, _ := strings.Cut(chat, "/") // the topic
 	if bare := strings.TrimLeft(id, "-@"); bare != "" {
 		text = regexp.MustCompile(`[-@]?\b`+regexp.QuoteMeta(bare)+`\b`).ReplaceAllString(text, "…")
 	}
 	return chatNumber.ReplaceAllString(text, "…")
+}
+
+var (
+	otherNames  = regexp.MustCompile(`valid for .*, not [^\s:]+`)
+	dialled     = regexp.MustCompile(`\b((?:dial|read|write) (?:tcp|udp)[46]?) [^ ]*:[0-9]+:`)
+	askedOfName = regexp.MustCompile(`\blookup [^ :]+(?: on [^ ]+:[0-9]+)?:`)
+)
+
+// withoutReceiver takes the URL of a receiver, its addresses and the names in its
+// certificate out of an error about it.
+func withoutReceiver(origin, text string) string {
+	text = otherNames.ReplaceAllString(text, "valid for other names")
+	text = strings.ReplaceAll(text, origin, "the receiver")
+	text = askedOfName.ReplaceAllStringFunc(text, func(found string) string {
+		if strings.Contains(found, " on ") {
+			return "lookup … on …:"
+		}
+		return "lookup …:"
+	})
+	text = dialled.ReplaceAllString(text, "$1 …:")
+	if u, err := url.Parse(origin); err == nil && u.Hostname() != "" {
+		text = strings.ReplaceAll(text, u.Hostname(), "…")
+	}
+	return text
 }
 
 // folders is what leads to a file, within quotes where there are some.

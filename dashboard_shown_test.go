@@ -74,7 +74,7 @@ func TestDashboardShowsNoSecrets(t *testing.T) {
 	for path, body := range shown {
 		for _, secret := range []string{
 			"pass-secret", "hook-secret", "hook-key", "hook-query", "check-secret", "check-query", "front-secret",
-			"4711", "1001234567", "private-folder", telegramtest.Token,
+			"4711", "1001234567", "private-folder", telegramtest.Token, strings.TrimPrefix(hook.URL, "http://"),
 		} {
 			if strings.Contains(body, secret) {
 				t.Errorf("%s shows %s:\n%.999s", path, secret, body)
@@ -119,9 +119,26 @@ func TestDiscreetErrors(t *testing.T) {
 		{"telegram -1001234/7", "the group -1001234 has become a supergroup: set chat_id to -100987654321", "the group … has become a supergroup: set chat_id to …"},
 		{"telegram @ops #2", "the bot may not write to chat @ops", "the bot may not write to chat …"},
 		{"telegram 5", "the Bot API answers 502: it is tried again", "the Bot API answers 502: it is tried again"},
-		{"webhook https://ops.example.com", "https://ops.example.com gave no answer within 10s", "https://ops.example.com gave no answer within 10s"},
+		{"webhook https://ops.example.com", "https://ops.example.com gave no answer within 10s", "the receiver gave no answer within 10s"},
+		{"webhook https://ops.example.com:8443 #2", "https://ops.example.com:8443 answered 418: see what it logs", "the receiver answered 418: see what it logs"},
+		{
+			"webhook https://ops.example.com", "posting to https://ops.example.com: dial tcp: lookup ops.example.com on 10.0.0.2:53: no such host: check the host",
+			"posting to the receiver: dial tcp: lookup … on …: no such host: check the host",
+		},
+		{
+			"webhook http://ops.example.com", "posting to http://ops.example.com: dial tcp [2001:db8::1]:80: connect: connection refused: see that it is up",
+			"posting to the receiver: dial tcp …: connect: connection refused: see that it is up",
+		},
+		{
+			"webhook https://10.1.2.3", "posting to https://10.1.2.3: read tcp 10.0.0.1:4711->10.1.2.3:443: read: connection reset by peer: see that it is up",
+			"posting to the receiver: read tcp …: read: connection reset by peer: see that it is up",
+		},
+		{
+			"webhook https://ops.example.com", "posting to https://ops.example.com: tls: failed to verify certificate: x509: certificate is valid for a.example, not ops.example.com: it needs one",
+			"posting to the receiver: tls: failed to verify certificate: x509: certificate is valid for other names: it needs one",
+		},
 	} {
-		if got := withoutChat(test.name, test.text); got != test.want {
+		if got := withoutPlace(test.name, test.text); got != test.want {
 			t.Errorf("%s: %s", test.name, got)
 		}
 	}

@@ -91,8 +91,10 @@ function stopPolling() {
 
 async function poll() {
   try {
-    take(await call("snapshot", { signal: AbortSignal.timeout(pollEvery) }), true);
-    if (polling) setLink("polling");
+    const frame = await call("snapshot", { signal: AbortSignal.timeout(pollEvery) });
+    if (!polling) return; // the live view came back meanwhile, and is newer
+    take(frame, true);
+    setLink("polling");
   } catch (error) {
     if (polling) setLink("lost", error.status === 403 ? error.message : "");
   }

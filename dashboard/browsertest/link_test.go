@@ -46,6 +46,36 @@ func TestPollsWhereLiveIsCut(t *testing.T) {
 	b.until(linkText + ".startsWith('live')")
 }
 
+// TestLateSnapshot: an answer that was asked for before the page followed again is
+// older than what it shows by then.
+func TestLateSnapshot(t *testing.T) {
+	rows := fiveProxies()
+	s := newStage(t, rows...)
+	b := open(t, s.page())
+	b.until(linkText + ".startsWith('live')")
+	b.tolerate = true
+	late, asked := make(chan struct{}), make(chan struct{})
+	s.mu.Lock()
+	s.hold = func() { close(asked); <-late }
+	s.mu.Unlock()
+	s.cut()
+	<-asked
+	down := maps.Clone(rows[0])
+	down["status"] = "down"
+	s.push(down) // which the snapshot under way lacks
+	eval[bool](b, "window.dispatchEvent(new Event('online'))")
+	b.until(badge("Alpha") + " === 'down'")
+	close(late)
+	b.until("performance.getEntriesByType('resource').some((e) => e.name.endsWith('api/snapshot'))")
+	more := maps.Clone(rows[1])
+	more["total_requests"] = 7777
+	s.push(more)
+	b.until(textOf(more["name"].(string), "requests") + " === '7,777'")
+	if status := eval[string](b, badge("Alpha")); status != "down" {
+		t.Errorf("an older snapshot made it %s again", status)
+	}
+}
+
 // TestServerGoneAndBack: the page says that it has lost it, and that what it
 // shows is old, until it is back.
 func TestServerGoneAndBack(t *testing.T) {

@@ -26,6 +26,7 @@ type stage struct {
 	rows  []map[string]any
 	books map[string][]any // events and log
 	mute  bool             // live is cut
+	hold  func()           // holds back the next snapshot; nil: none
 	pages map[chan []byte]struct{}
 }
 
@@ -78,7 +79,15 @@ func (s *stage) serve(w http.ResponseWriter, r *http.Request) {
 	case name == "live":
 		s.follow(w, r)
 	case name == "snapshot":
-		s.answer(w, s.full())
+		snapshot := s.full()
+		s.mu.Lock()
+		hold := s.hold
+		s.hold = nil
+		s.mu.Unlock()
+		if hold != nil {
+			hold()
+		}
+		s.answer(w, snapshot)
 	case name == "events" || name == "log":
 		s.mu.Lock()
 		rows := append([]any{}, s.books[name]...)
