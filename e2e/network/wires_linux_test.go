@@ -4,6 +4,7 @@ import (
 	"errors"
 	"io"
 	"net"
+	"slices"
 	"testing"
 	"time"
 )
@@ -21,10 +22,13 @@ func TestWire(t *testing.T) {
 	go echo(listener)
 	addr := listener.Addr().String()
 
-	near := roundTrip(t, addr, 10)
+	const there = 240 * time.Millisecond // and back, twice: the connect, and the echo
+	if near := quickest(t, addr); near == 0 || near >= there {
+		t.Errorf("%v where nothing is in the way", near)
+	}
 	f.wire.set(weather{delay: 60 * time.Millisecond})
-	if far := roundTrip(t, addr, 10); far < 240*time.Millisecond || near > far/2 { // the connect, and the echo
-		t.Errorf("%v, and %v where 120 ms are in the way", near, far)
+	if far := quickest(t, addr); far < there {
+		t.Errorf("%v where 120 ms are in the way", far)
 	}
 	f.wire.set(weather{rate: 32_000, queue: time.Minute})
 	if took := roundTrip(t, addr, 16_000); took < 500*time.Millisecond {
@@ -54,6 +58,16 @@ func TestWire(t *testing.T) {
 	if roundTrip(t, addr, 10) == 0 {
 		t.Error("a new connection does not pass")
 	}
+}
+
+// quickest is the best of a few round trips, for the machine has other things to do.
+func quickest(t *testing.T, addr string) time.Duration {
+	t.Helper()
+	var took []time.Duration
+	for range 5 {
+		took = append(took, roundTrip(t, addr, 10))
+	}
+	return slices.Min(took)
 }
 
 func echo(listener net.Listener) {
