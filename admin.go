@@ -52,6 +52,7 @@ func (a *adminAPI) serve(w http.ResponseWriter, r *http.Request) error {
 	if a.app == nil {
 		return notFound("no proxy pool is configured")
 	}
+	a.app.begin(r.Context()) // until then what was disabled would be told to be in use
 	return a.route(w, r, strings.TrimPrefix(r.URL.EscapedPath(), strings.TrimSuffix(adminBase, "/")))
 }
 

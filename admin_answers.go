@@ -67,6 +67,7 @@ type statusRow struct {
 	FailingFor     []string `json:"failing_for"`
 	Priority       int      `json:"priority"`
 	CostPerGB      float64  `json:"cost_per_gb"`
+	CostPerMonth   float64  `json:"cost_per_month,omitempty"` // flat; not in EstimatedCost
 	EstimatedCost  float64  `json:"estimated_cost"`
 	TrafficMB      float64  `json:"traffic_mb"`
 	Budget         *budget  `json:"budget,omitempty"`
@@ -130,7 +131,7 @@ func newStatusRow(poolName string, row *pool.Row) statusRow {
 		Status: string(row.Status), Since: stamp(row.Since), Reason: row.Reason,
 		Active: row.Active, Usable: row.Usable,
 		BlockedFor: listOf(row.BlockedFor), FailingFor: listOf(row.FailingFor),
-		Priority: p.Priority, CostPerGB: p.CostPerGB, EstimatedCost: row.Cost.USD(),
+		Priority: p.Priority, CostPerGB: p.CostPerGB, CostPerMonth: p.CostPerMonth, EstimatedCost: row.Cost.USD(),
 		TrafficMB: float64(row.BytesIn+row.BytesOut) / (1 << 20), Budget: newBudget(row.Budget), Uptime: row.Uptime,
 		ResponseTimeMS: row.ResponseTime.Milliseconds(),
 		TotalRequests:  row.Requests, FailedRequests: row.Failed, FailureCount: row.FailureCount,

@@ -72,6 +72,16 @@ type asked struct {
 	json   bool
 }
 
+// one wants one argument, and says which. In the words of cobra it would not be told.
+func one(what string) cobra.PositionalArgs {
+	return func(cmd *cobra.Command, args []string) error {
+		if len(args) != 1 {
+			return fmt.Errorf("%s: expected %s, got %d arguments", cmd.Name(), what, len(args))
+		}
+		return nil
+	}
+}
+
 // run makes of what a subcommand does the function that cobra calls: it returns
 // the exit code, or an error, which is shown and ends the command with 1.
 func run(do func(ctx context.Context, a *asked) (int, error)) func(*cobra.Command, []string) error {

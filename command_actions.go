@@ -33,7 +33,7 @@ func actionCommand(name, short string) *cobra.Command {
 		Use:   name + " <pool>/<proxy>",
 		Short: short,
 		Long:  "\n" + short + ". The name of the proxy alone is enough where there is one pool.\n",
-		Args:  cobra.ExactArgs(1),
+		Args:  one("a proxy such as main/VPS"),
 
 		ValidArgsFunction: completeProxy,
 		RunE: run(func(ctx context.Context, a *asked) (int, error) {
@@ -214,7 +214,7 @@ Says through which proxies a request for the target would be tried, in order,
 and why not through the others. Nothing is sent. The target is a host, host:port
 or URL. Ends with 2 where no proxy would be used.
 `,
-		Args:              cobra.ExactArgs(1),
+		Args:              one("a target such as api.telegram.org"),
 		ValidArgsFunction: cobra.NoFileCompletions,
 		RunE: run(func(ctx context.Context, a *asked) (int, error) {
 			params := a.params("pool")

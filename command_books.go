@@ -158,10 +158,18 @@ func (a *asked) showLog(rows []logRow) error {
 		}
 		t.Add(table.Text(local(row.Time)), table.Text(idOf(row.Pool, row.Proxy)), table.Text(row.Method+" "+row.Target+row.Path),
 			table.Cell{Text: strconv.Itoa(row.Status), Style: style},
-			table.Text((time.Duration(row.DurationMS) * time.Millisecond).String()),
+			table.Text(took(row.DurationMS)),
 			table.Text(bytesOf(row.BytesIn)), table.Text(bytesOf(row.BytesOut)), table.Text(row.Error), table.Text(row.Trail))
 	}
 	return a.screen.table(t)
+}
+
+// took is how long something took.
+func took(ms int64) string {
+	if ms < 1000 {
+		return fmt.Sprintf("%d ms", ms)
+	}
+	return (time.Duration(ms) * time.Millisecond).String()
 }
 
 // idOf is pool/proxy, where a proxy was tried.

@@ -132,7 +132,7 @@ func statusTable(status *statusAnswer, rows []statusRow) *table.Table {
 		if several {
 			name = row.ID
 		}
-		t.Add(sign, table.Text(name), table.Text(row.Type), statusCell(row), yes(row.Usable), table.Text(since(row.Since, now)),
+		t.Add(sign, table.Text(name), table.Text(row.Type), statusCell(row), yes(row.Usable), table.Text(standing(row, now)),
 			responseCell(row.ResponseTimeMS), table.Text(percent(row.Uptime)),
 			table.Text(humanize.Comma(row.TotalRequests)), table.Text(humanize.Comma(row.FailedRequests)),
 			table.Text(bytesOf(int64(row.TrafficMB*(1<<20)))), table.Text(dollars(row.EstimatedCost)), budgetCell(row.Budget),
@@ -162,6 +162,15 @@ func statusCell(row *statusRow) table.Cell {
 		style = table.Red
 	}
 	return table.Cell{Text: row.Status, Style: style}
+}
+
+// standing is for how long the proxy has the status shown. When it was disabled is
+// not known.
+func standing(row *statusRow, now time.Time) string {
+	if !row.Active {
+		return ""
+	}
+	return since(row.Since, now)
 }
 
 // responseCell is a response time; 0 where none is known.

@@ -11,6 +11,7 @@ import (
 func (d *Dashboard) serveAPI(w http.ResponseWriter, r *http.Request, path string) error {
 	path = strings.Trim(path, "/")
 	api := &adminAPI{app: d.current(), audience: d.audience()}
+	api.app.begin(r.Context())
 	switch path {
 	case "live":
 		d.purse.await(r.Context())

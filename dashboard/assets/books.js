@@ -1,6 +1,6 @@
 // Events and the usage log: rows from the books, newest first.
 import { el, setText } from "./dom.js";
-import { call, state } from "./link.js";
+import { call, state, idOf } from "./link.js";
 import { filters, setFilter } from "./filters.js";
 import { reason } from "./reasons.js";
 import { t, clock, millis, bytes, ltr } from "./words.js";
@@ -13,16 +13,16 @@ export function unmountBooks() { mounted++; }
 const word = (status) => el("span", { class: "badge s-" + status }, t(status));
 
 function eventRow(row) {
-  return [el("time", {}, clock(row.time)), el("b", { dir: "auto" }, row.pool + "/" + row.proxy),
+  return [el("time", {}, clock(row.time)), el("b", { dir: "auto" }, idOf(row.pool, row.proxy) || t("unknown")),
     el("span", {}, word(row.from), " → ", word(row.to)), el("span", {}, reason(row.reason))];
 }
 
 function logRow(row) {
-  return [el("time", {}, clock(row.time)), el("b", { dir: "auto" }, row.pool + "/" + row.proxy),
+  return [el("time", {}, clock(row.time)), el("b", { dir: "auto" }, idOf(row.pool, row.proxy) || t("unknown")),
     el("span", { dir: "ltr" }, `${row.method} ${row.target}${row.path}`),
     el("span", { class: "badge " + (row.success ? "good" : "bad") }, row.status || t("unknown")),
     el("span", {}, `${millis(row.duration_ms)} · ${bytes(row.bytes_in + row.bytes_out)}`),
-    el("span", { dir: "ltr", class: "trail" }, row.trail + (row.error ? " · " + row.error : ""))];
+    el("span", { dir: "ltr", class: "trail" }, [row.trail, row.error].filter(Boolean).join(" · "))];
 }
 
 const kinds = {

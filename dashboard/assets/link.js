@@ -5,6 +5,12 @@ const silence = 25000; // a server that lives says something every ten seconds
 
 export const state = { head: null, order: [], rows: new Map(), time: 0, link: "connecting", lostAt: 0, refusal: "" };
 
+// idOf is pool/proxy, the pool where none was tried. The only pool needs no name.
+export function idOf(pool, proxy) {
+  const pools = state.head?.pools || [];
+  return pools.length === 1 && pools[0].name === pool ? proxy : proxy ? pool + "/" + proxy : pool;
+}
+
 const listeners = new Set();
 export const onChange = (listener) => listeners.add(listener);
 const tell = (what) => { for (const listener of listeners) listener(what); };

@@ -1,6 +1,6 @@
 // Plots: traffic, cost and response time by hour or by day, by proxy.
 import { el } from "./dom.js";
-import { call, state } from "./link.js";
+import { call, state, idOf } from "./link.js";
 import { filters, setFilter } from "./filters.js";
 import { t, number, bytes, dollars, millis } from "./words.js";
 
@@ -71,9 +71,10 @@ async function usage(range) {
   proxies.sort((a, b) => carried(b) - carried(a));
   const lines = await Promise.all(proxies.slice(0, most).map(async (total) => {
     const at = total.key.indexOf("/");
-    const rows = await ask({ by: range.by, empty: true, from: keys[0], pool: total.key.slice(0, at), proxy: total.key.slice(at + 1) });
+    const pool = total.key.slice(0, at), proxy = total.key.slice(at + 1);
+    const rows = await ask({ by: range.by, empty: true, from: keys[0], pool, proxy });
     const byKey = new Map(rows.map((row) => [row.key, row]));
-    return { name: total.key, total, rows: keys.map((key) => byKey.get(key)) };
+    return { name: idOf(pool, proxy), total, rows: keys.map((key) => byKey.get(key)) };
   }));
   return { keys, lines, of: proxies.length };
 }

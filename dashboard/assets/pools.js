@@ -17,9 +17,10 @@ function budgets(pool, per) {
 function facts(pool) {
   const money = pool.money, month = money?.month;
   const against = (spent, limit) => dollars(spent) + (limit ? " " + t("of", dollars(limit)) : "");
+  const flat = month?.cost_per_month ? " " + t("flat", dollars(month.cost_per_month)) : ""; // no budget counts it
   return [
     ["today", money ? against(money.today.cost_usd, budgets(pool.name, "day")) : t("unknown")],
-    ["month", money ? against(month.cost_usd + (month.cost_per_month || 0), budgets(pool.name, "month")) : t("unknown")],
+    ["month", money ? against(month.cost_usd, budgets(pool.name, "month")) + flat : t("unknown")],
     ["saved", money ? dollars(month.saved_usd) : t("unknown")],
     ["success", month?.requests ? percent((month.requests - month.failed) / month.requests * 100) : t("unknown")],
     ["answers", pool.p95_ms ? millis(pool.p50_ms) + " · " + millis(pool.p95_ms) : t("unknown")],

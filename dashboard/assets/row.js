@@ -69,6 +69,12 @@ function drawBeats(row, view) {
   view.beats.setAttribute("aria-label", `${number(n)} ${t("checks")}, ${number(failed)} ${t("failed")}`);
 }
 
+function priceOf(row) {
+  const parts = row.cost_per_gb ? [t("perGB", dollars(row.cost_per_gb)), dollars(row.estimated_cost)] : [t("free")];
+  if (row.cost_per_month) parts.push(t("perMonth", dollars(row.cost_per_month)));
+  return parts.join(" · ");
+}
+
 function showBudget(row, view) {
   const b = row.budget;
   view.bar.classList.toggle("gone", !b);
@@ -98,7 +104,7 @@ export function fillRow(row, view) {
   setText(view.reason, reasonOf(row));
   setTitle(view.reason, row.last_error ? t("lastError", reason(row.last_error)) : "");
   setText(cells.priority, number(row.priority));
-  setText(view.price, row.cost_per_gb ? `${t("perGB", dollars(row.cost_per_gb))} · ${dollars(row.estimated_cost)}` : t("free"));
+  setText(view.price, priceOf(row));
   showBudget(row, view);
   setText(view.uptime, percent(row.uptime));
   setClass(view.uptime, "badge " + grade(row.uptime, 95, 80));
@@ -115,8 +121,9 @@ export function fillRow(row, view) {
 // tickRow writes what changes by the clock alone.
 export function tickRow(row, view) {
   const now = Date.now();
-  setText(view.since, row.since ? t("since", span((now - Date.parse(row.since)) / 1000)) : "");
-  if (row.since) setTitle(view.since, clock(row.since));
+  const since = statusOf(row) === row.status ? row.since : null; // when it was disabled, or its budget spent, is not known
+  setText(view.since, since ? t("since", span((now - Date.parse(since)) / 1000)) : "");
+  setTitle(view.since, since ? clock(since) : "");
   const next = row.next_check ? (Date.parse(row.next_check) - now) / 1000 : null;
   setText(view.cells.next, next === null ? t("never") : next < 1 ? t("now") : t("in", span(next)));
 }

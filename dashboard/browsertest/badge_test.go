@@ -74,7 +74,7 @@ func TestBudgetBar(t *testing.T) {
 		{"Over", budget(60, 50, "usd", true), "100.0", "bad", "$4.00/GB · $1.50 Budget: $60.00 of $50.00 a month"},
 		{"Traffic", budget(1.5, 3, "gb", false), "50.0", "good", "$4.00/GB · $1.50 Budget: 1.5 GB of 3 GB a month"},
 	}
-	rows := []map[string]any{proxyRow("Free", nil)}
+	rows := []map[string]any{proxyRow("Free", nil), proxyRow("Flat", map[string]any{"cost_per_month": 5})}
 	for _, tt := range tests {
 		rows = append(rows, proxyRow(tt.name, tt.row))
 	}
@@ -92,6 +92,28 @@ func TestBudgetBar(t *testing.T) {
 	if eval[bool](b, within("Free", ".bar-svg")+".getBoundingClientRect().width > 0") {
 		t.Error("a proxy without a budget has a bar")
 	}
+	if got := eval[string](b, textOf("Flat", "cost")); got != "free · $5.00/month flat" {
+		t.Errorf("of a flat price the page says %q", got)
+	}
+}
+
+// TestMoneyOfPool: flat prices are beside what budgets count, not within.
+func TestMoneyOfPool(t *testing.T) {
+	s := newStage(t, proxyRow("Paid", map[string]any{
+		"budget": map[string]any{"limit": 50, "used": 20, "unit": "usd", "per": "month", "hard": true, "spent": false, "until": nil},
+	}))
+	pool := poolStrip("main", "Paid")
+	pool["money"] = map[string]any{
+		"today": map[string]any{"cost_usd": 2},
+		"month": map[string]any{"cost_usd": 20, "cost_per_month": 5, "saved_usd": 7, "requests": 20, "failed": 6},
+	}
+	s.head["pools"] = []any{pool}
+	b := open(t, s.page())
+	b.until("document.querySelectorAll('#pools dd').length >= 4")
+	got := eval[string](b, `[...document.querySelectorAll("#pools dd")].slice(0, 4).map((e) => e.textContent.replace(/[\u2066\u2069]/g, "")).join(" | ")`)
+	if want := "$2.00 | $20.00 of $50.00 + $5.00 flat | $7.00 | 70%"; got != want {
+		t.Errorf("the page says %q, want %q", got, want)
+	}
 }
 
 func TestHeartbeatAndClocks(t *testing.T) {
@@ -99,6 +121,8 @@ func TestHeartbeatAndClocks(t *testing.T) {
 	b := open(t, newStage(t,
 		proxyRow("Two", map[string]any{"beats": []int64{1, 30, 2, -501, 3, 40}, "next_check": at(10*time.Minute + 20*time.Second), "since": at(-2 * time.Hour)}),
 		proxyRow("None", map[string]any{"response_time_ms": 0}),
+		proxyRow("Off", map[string]any{"active": false}),
+		proxyRow("Spent", map[string]any{"usable": false, "budget": map[string]any{"limit": 1, "used": 2, "unit": "gb", "per": "day", "hard": true, "spent": true}}),
 	).page())
 	b.until(within("Two", ".beats .good[d^=M]") + " !== null")
 	count := func(kind string) int {
@@ -112,6 +136,7 @@ func TestHeartbeatAndClocks(t *testing.T) {
 	}
 	for cellOf, want := range map[string]string{
 		textOf("Two", "next"): "in 10 min", textOf("Two", "status"): "healthy for 2 h", textOf("None", "next"): "never", textOf("None", "response"): "—",
+		textOf("Off", "status"): "disabled", textOf("Spent", "status"): "budget spent", // not since when it was healthy
 	} {
 		if got := eval[string](b, cellOf); got != want {
 			t.Errorf("%s is %q, want %q", cellOf, got, want)

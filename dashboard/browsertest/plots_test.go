@@ -115,10 +115,10 @@ func TestPlotsOfHours(t *testing.T) {
 	}
 	b.click("#tab-plots")
 	b.drawn(3)
-	if got := strings.Join(b.legend("main/VPS"), " | "); got != "45 MB | $0.45 | 450 ms" {
+	if got := strings.Join(b.legend("VPS"), " | "); got != "45 MB | $0.45 | 450 ms" {
 		t.Errorf("in all: %s", got)
 	}
-	if got := eval[string](b, "document.querySelector('.plots canvas').getAttribute('aria-label')"); !strings.Contains(got, "main/VPS \u206645 MB") {
+	if got := eval[string](b, "document.querySelector('.plots canvas').getAttribute('aria-label')"); !strings.Contains(got, "VPS \u206645 MB") {
 		t.Errorf("for those who do not see it: %s", got)
 	}
 	if got := eval[string](b, "document.querySelector('.count').textContent"); got != "6 of 8 proxies: those with the most traffic" {
@@ -153,7 +153,7 @@ func TestPlotsOfHours(t *testing.T) {
 func (b *browser) sameHour(hour time.Time) {
 	b.t.Helper()
 	var n int64
-	got := b.legend("main/VPS")
+	got := b.legend("VPS")
 	if _, err := fmt.Sscanf(got[0], "%d", &n); err != nil || n < 1 || n > 9 {
 		b.t.Fatalf("VPS has %q", got)
 	}
@@ -178,14 +178,14 @@ func TestPlotsOfDays(t *testing.T) {
 	b.drawn(2) // none of its response times is known
 	told := make(map[string]string)
 	b.press("ArrowRight")
-	told[b.legend("")[0]] = b.legend("main/Edge")[0]
+	told[b.legend("")[0]] = b.legend("Edge")[0]
 	b.run(chromedp.Evaluate(`document.querySelector(".u-over").dispatchEvent(new Event("blur")); 0`, nil))
-	if got := b.legend("main/Edge")[0]; got != "15 MB" {
+	if got := b.legend("Edge")[0]; got != "15 MB" {
 		t.Errorf("in all %s", got)
 	}
 	for range 5 {
 		b.press("ArrowLeft")
-		told[b.legend("")[0]] = b.legend("main/Edge")[0]
+		told[b.legend("")[0]] = b.legend("Edge")[0]
 	}
 	for when, want := range map[time.Time]string{day.AddDate(0, 0, -30): "3 MB", day.AddDate(0, 0, -2): "0 B", day.AddDate(0, 0, -1): "5 MB", day: "7 MB"} {
 		name := eval[string](b, fmt.Sprintf("new Intl.DateTimeFormat('en-GB', { dateStyle: 'medium', timeZone: 'UTC' }).format(Date.parse('%s'))", when.Format(time.DateOnly)))
@@ -217,7 +217,7 @@ func TestPlotsAreUsable(t *testing.T) {
 
 	b.click("#language")
 	b.drawn(3)
-	if got := strings.Join(b.legend("main/VPS"), " | "); got != "۴۵ MB | $۰٫۴۵ | ۴۵۰ م\u200cث" {
+	if got := strings.Join(b.legend("VPS"), " | "); got != "۴۵ MB | $۰٫۴۵ | ۴۵۰ م\u200cث" {
 		t.Errorf("in Persian: %s", got)
 	}
 	if got := eval[string](b, "getComputedStyle(document.querySelector('.u-legend')).direction + ' ' + getComputedStyle(document.querySelector('.u-wrap')).direction"); got != "rtl ltr" {
