@@ -2,6 +2,7 @@ package pool
 
 import (
 	"cmp"
+	"sync/atomic"
 	"time"
 )
 
@@ -79,6 +80,8 @@ type Pool struct {
 	ranks   []*rank
 	byState map[*ProxyState]*Proxy
 	dearest Money // of the prices of a GiB
+
+	hastenedAt atomic.Int64 // Unix nanoseconds
 }
 
 // New makes a pool over a state that other configurations may share. It changes

@@ -236,7 +236,8 @@ func (p *Proxy) usableFrom(t *Target, now time.Time) int64 {
 	case p.Spent():
 		return p.State.ledger.spentUntil(now).UnixNano()
 	case p.State.gateHas(gateDown):
-		return p.State.nextCheck.Load()
+		// Whoever asks until then has it checked sooner.
+		return min(p.State.nextCheck.Load(), now.Add(p.pool.Checks.RecoveryInterval).UnixNano())
 	}
 	if r := t.known(p.State); r != nil {
 		return max(r.blockedUntil.Load(), r.retryAt.Load())

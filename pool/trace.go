@@ -198,7 +198,9 @@ func (x *exchange) asError(err error) *Error {
 		e.Status = 499 // as Caddy logs it
 	case errors.Is(err, errNoProxy):
 		e.Status = http.StatusServiceUnavailable
-		e.RetryAfter = x.pool.retryAfter(x.target, time.Now())
+		now := time.Now()
+		x.pool.hasten(now)
+		e.RetryAfter = x.pool.retryAfter(x.target, now)
 	case e.Reason == reasonRequestHeaderTooLarge:
 		e.Status = http.StatusRequestHeaderFieldsTooLarge
 	case isBadRequest(err):
