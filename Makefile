@@ -66,8 +66,8 @@ soak: ## Let Caddy live through SOAK_TIME (10m) of chaos; SOAK_SEED=<seed> repea
 	SOAK_TIME=$(SOAK_TIME) go test -v -count=1 -timeout 3h $(TESTFLAGS) ./e2e/soak
 
 .PHONY: long
-long: ## Run the long rounds of the end-to-end tests, three times over, about five minutes
-	SOAK=1 go test -v -count=3 -timeout 30m $(TESTFLAGS) ./e2e
+long: ## Run the long rounds of the end-to-end tests, three times over, more than half an hour
+	SOAK=1 go test -v -count=3 -timeout 2h $(TESTFLAGS) ./e2e
 
 .PHONY: fuzz
 fuzz: ## Run every fuzz test for FUZZTIME (10s), two at once
@@ -94,7 +94,7 @@ bench: build ## Compare with Caddy's own reverse_proxy, weigh the books, and pri
 	@exec $(BUILD)/bench -caddy $(BUILD)/caddy $(BENCHFLAGS)
 
 .PHONY: plots
-plots: build ## Measure how cost grows, and draw docs/plots anew
+plots: build ## Measure how CPU goes with proxies and clients, and draw docs/plots anew
 	@go build -o $(BUILD)/bench ./bench
 	@rm -f $(BUILD)/points.json
 	@$(BUILD)/bench -caddy $(BUILD)/caddy -only scale -points $(BUILD)/points.json
