@@ -47,7 +47,7 @@ func FuzzAdmin(f *testing.F) {
 // FuzzTargetAsked reads a target as people write it. What was read is read
 // again, and no error shows a password.
 func FuzzTargetAsked(f *testing.F) {
-	for _, seed := range []string{"api.example.org", "http://h:80/x", "[::1]:443", "https://u:p@h", "ftp://h", "h:0", "%zz", "://", "EXAMPLE.org.:443"} {
+	for _, seed := range []string{"api.example.org", "http://h:80/x", "[::1]:443", "https://u:p@h", "ftp://h", "h:0", "%zz", "://", "EXAMPLE.org.:443", "0.."} {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, raw string) {

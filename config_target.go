@@ -113,7 +113,7 @@ func hostName(name string) (string, error) {
 		ascii = strings.ToLower(strings.TrimSuffix(name, "."))
 	}
 	const letters = "abcdefghijklmnopqrstuvwxyz0123456789-._"
-	if ascii == "" || len(ascii) > 253 || strings.Trim(ascii, letters) != "" || strings.HasPrefix(ascii, ".") {
+	if ascii == "" || len(ascii) > 253 || strings.Trim(ascii, letters) != "" || strings.Contains("."+ascii+".", "..") {
 		return "", errors.New("expected a host name or an IP address")
 	}
 	return ascii, nil

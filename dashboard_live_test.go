@@ -70,9 +70,10 @@ func TestDashboardDropsSlowPages(t *testing.T) {
 	s := serve(t, onePool(t, "", proxytest.NewProxy(t, proxytest.ProxyConfig{})), page(""))
 	l := newTestLive(t)
 	slow := l.join()
+	heard := time.Now()
 	for i := range livePending + 1 {
 		s.call("POST", "/proxy_pool/proxies/main/P1/"+[]string{"mark-down", "mark-healthy"}[i%2], nil)
-		l.look(&l.last.taken)
+		l.look(&heard)
 	}
 	frames := 0
 	for range slow.frames {
@@ -112,14 +113,14 @@ func TestDashboardLiveOutlastsTimeouts(t *testing.T) {
 	for _, protocol := range []string{"HTTP/1.1", "HTTP/2.0"} {
 		t.Run(protocol, func(t *testing.T) {
 			l := newTestLive(t)
-			l.tempo = tempo{pace: 100 * time.Millisecond, beat: 400 * time.Millisecond, write: 250 * time.Millisecond}
+			l.tempo = tempo{pace: 200 * time.Millisecond, beat: 1500 * time.Millisecond, write: time.Second}
 			server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 				if err := l.serve(w, r); err != nil {
 					t.Error(err)
 				}
 			}))
 			server.EnableHTTP2 = protocol == "HTTP/2.0"
-			server.Config.WriteTimeout = 250 * time.Millisecond
+			server.Config.WriteTimeout = time.Second
 			server.StartTLS()
 			t.Cleanup(server.Close)
 			req, _ := http.NewRequestWithContext(t.Context(), http.MethodGet, server.URL, nil)
