@@ -195,7 +195,6 @@ type proxyRow struct {
 	Status     string   `json:"status"`
 	Usable     bool     `json:"usable"`
 	FailingFor []string `json:"failing_for"`
-	LastCheck  *string  `json:"last_check"`
 }
 
 // outOfUse tells whether no request starts with this proxy any more.

@@ -47,6 +47,7 @@ var parts = []struct {
 	{"books", (*rig).books},
 	{"alerts", (*rig).alerts},
 	{"tunnels", (*rig).tunnels},
+	{"dashboards", (*rig).pages},
 	{"memory", (*rig).memory},
 	{"checks", (*rig).checks},
 }

@@ -4,8 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"os"
-	"slices"
 	"strings"
 	"time"
 )
@@ -48,22 +48,12 @@ func (r *rig) poolOfMany(n int, order string, p *peers) string {
 	return b.String() + "}\n"
 }
 
-// awaitChecked waits until every proxy has been checked.
-func awaitChecked(ctx context.Context, c *caddyProcess) error {
-	ctx, cancel := context.WithTimeout(ctx, 2*time.Minute)
-	defer cancel()
-	for {
-		rows, err := c.status(ctx)
-		if err != nil {
-			return err
-		}
-		if !slices.ContainsFunc(rows, func(row proxyRow) bool { return row.LastCheck == nil }) {
-			return nil
-		}
-		if err := wait(ctx, 500*time.Millisecond); err != nil {
-			return fmt.Errorf("waiting for the first checks: %w", err)
-		}
+// checkAll has every proxy checked, and waits for that.
+func checkAll(ctx context.Context, c *caddyProcess) error {
+	if _, err := c.ask(ctx, http.MethodPost, "/proxy_pool/health-check", "", nil); err != nil {
+		return fmt.Errorf("checking all proxies: %w", err)
 	}
+	return nil
 }
 
 // byProxies has the same work done by pools of more and more proxies.
@@ -84,7 +74,7 @@ func (r *rig) byProxies(ctx context.Context, p *peers) error {
 		return errors.New("not all pools could be started")
 	}
 	for _, v := range all {
-		if err := awaitChecked(ctx, v.caddy); err != nil {
+		if err := checkAll(ctx, v.caddy); err != nil {
 			return fmt.Errorf("%s: %w", v.name, err)
 		}
 	}
