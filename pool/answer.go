@@ -17,13 +17,21 @@ func (a *attempt) adopt(resp *http.Response, cancel context.CancelCauseFunc) {
 	body := &answerBody{ReadCloser: resp.Body, attempt: a, cancel: cancel}
 	switch {
 	case resp.StatusCode == http.StatusSwitchingProtocols:
-		a.proxy.routeSucceeded(a.route) // the connection is the client's now
+		a.delivered() // the connection is the client's now
 	case resp.Body == http.NoBody, a.lacksBody(resp):
 		_ = resp.Body.Close()
 		resp.Body = http.NoBody
 		body.end(io.EOF)
 	default:
 		resp.Body = body
+	}
+}
+
+// delivered notes that an answer came over the route, but for one that the proxy
+// made: it tells of a failure.
+func (a *attempt) delivered() {
+	if !a.proxyMade {
+		a.proxy.routeSucceeded(a.route)
 	}
 }
 
@@ -109,14 +117,14 @@ func (b *answerBody) end(err error) {
 	a.trace.tally(a.conn)
 	switch {
 	case errors.Is(err, io.EOF):
-		a.proxy.routeSucceeded(a.route)
+		a.delivered()
 		a.conn.keepOrClose()
 	case errors.Is(err, errClosed), a.req.Context().Err() != nil:
 		// The client has had enough; until then the route delivered.
 		if !b.dropped {
 			a.trace.Err = reasonClientGone
 		}
-		a.proxy.routeSucceeded(a.route)
+		a.delivered()
 		a.conn.endUnread()
 	case a.proxy.State.overdrawn():
 		a.trace.Err = reasonBudget
