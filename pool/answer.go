@@ -36,9 +36,10 @@ func (a *attempt) delivered() {
 }
 
 // lacksBody reports whether the length that an answer states is that of a body
-// which does not come (RFC 9110, 8.6). net/http's HTTP/2 waits for that of a 304.
+// which does not come (RFC 9110, 6.4.1 and 8.6). HTTP/2 lets it be stated with a
+// 204, too (RFC 9113, 8.1.1), and net/http takes the body for one that broke off.
 func (a *attempt) lacksBody(resp *http.Response) bool {
-	return a.req.Method == http.MethodHead || resp.StatusCode == http.StatusNotModified
+	return a.req.Method == http.MethodHead || resp.StatusCode == http.StatusNoContent || resp.StatusCode == http.StatusNotModified
 }
 
 // shortAnswer is how much of an answer net/http's server holds back until all of
