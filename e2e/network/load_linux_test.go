@@ -256,7 +256,7 @@ func (l *load) noPostTwice(t *testing.T) {
 			wrong = append(wrong, a)
 		}
 	}
-	if len(wrong) > 0 {
+	if len(wrong) > 0 || len(r.all) == 0 {
 		t.Errorf("%d of %d POSTs arrived twice, or were answered and did not arrive:%s", len(wrong), len(r.all), some(wrong))
 	}
 }

@@ -18,6 +18,9 @@ func (s *soak) sentTwice() {
 func (s *soak) judge() {
 	s.t.Helper()
 	outcomes := s.ledger.take()
+	if len(outcomes) == 0 {
+		s.t.Error("nothing was asked")
+	}
 	failed := make(map[string]int)
 	for i := range outcomes {
 		o := &outcomes[i]
