@@ -88,7 +88,7 @@ func atZero() map[string]float64 {
 	for label, values := range map[string][]string{
 		`alerts_total{notifier="telegram",result=%q}`: {"delivered", "dropped", "failed"},
 		`requests_total{code=%q,pool="main"}`:         {"1xx", "2xx", "3xx", "4xx", "5xx", "400", "403", "407", "413", "431", "499", "502", "503", "504", "508"},
-		`failovers_total{pool="main",reason=%q}`: strings.Fields(`bad_proxy blocked budget_spent conn_closed conn_reset conn_timeout dial_failed
+		`failovers_total{pool="main",reason=%q}`: strings.Fields(`bad_proxy blocked broken_answer budget_spent conn_closed conn_reset conn_timeout dial_failed
 			dial_refused dial_timeout dial_unreachable dns_failed header_too_large loop malformed_response other overdue proxy_answer proxy_auth
 			proxy_dropped proxy_nonsense proxy_payment proxy_rate_limited proxy_silent proxy_tls response_timeout send_failed silent stale
 			stream_refused stream_reset target_reset target_tls target_tls_timeout tunnel_refused`),

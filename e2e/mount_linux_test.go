@@ -7,6 +7,8 @@ import (
 	"path/filepath"
 	"syscall"
 	"testing"
+
+	"github.com/caddy-proxypool/proxypool/internal/caddytest"
 )
 
 // TestDiskFaults has a small file system of its own for each fault.
@@ -34,12 +36,12 @@ const tmpfsSize = 2 << 20
 func mountTmpfs(t *testing.T) string {
 	t.Helper()
 	if os.Geteuid() != 0 {
-		t.Skip("skipped: mounting a file system needs root")
+		caddytest.Lacks(t, "root, to mount a file system")
 	}
 	dir := t.TempDir()
 	err := syscall.Mount("tmpfs", dir, "tmpfs", 0, fmt.Sprintf("size=%d", tmpfsSize))
 	if errors.Is(err, syscall.EPERM) {
-		t.Skipf("skipped: mounting a file system is not allowed here: %v", err)
+		caddytest.Lacks(t, "the right to mount a file system: "+err.Error())
 	}
 	if err != nil {
 		t.Fatal(err)

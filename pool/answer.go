@@ -17,7 +17,7 @@ func (a *attempt) adopt(resp *http.Response, cancel context.CancelCauseFunc) {
 	body := &answerBody{ReadCloser: resp.Body, attempt: a, cancel: cancel}
 	switch {
 	case resp.StatusCode == http.StatusSwitchingProtocols:
-		a.proxy.routeSucceeded(a.route) // the connection is the client's now
+		a.delivered() // the connection is the client's now
 	case resp.Body == http.NoBody, a.lacksBody(resp):
 		_ = resp.Body.Close()
 		resp.Body = http.NoBody
@@ -27,10 +27,19 @@ func (a *attempt) adopt(resp *http.Response, cancel context.CancelCauseFunc) {
 	}
 }
 
+// delivered notes that an answer came over the route, but for one that the proxy
+// made: it tells of a failure.
+func (a *attempt) delivered() {
+	if !a.proxyMade {
+		a.proxy.routeSucceeded(a.route)
+	}
+}
+
 // lacksBody reports whether the length that an answer states is that of a body
-// which does not come (RFC 9110, 8.6). net/http's HTTP/2 waits for that of a 304.
+// which does not come (RFC 9110, 6.4.1 and 8.6). HTTP/2 lets it be stated with a
+// 204, too (RFC 9113, 8.1.1), and net/http takes the body for one that broke off.
 func (a *attempt) lacksBody(resp *http.Response) bool {
-	return a.req.Method == http.MethodHead || resp.StatusCode == http.StatusNotModified
+	return a.req.Method == http.MethodHead || resp.StatusCode == http.StatusNoContent || resp.StatusCode == http.StatusNotModified
 }
 
 // shortAnswer is how much of an answer net/http's server holds back until all of
@@ -109,14 +118,14 @@ func (b *answerBody) end(err error) {
 	a.trace.tally(a.conn)
 	switch {
 	case errors.Is(err, io.EOF):
-		a.proxy.routeSucceeded(a.route)
+		a.delivered()
 		a.conn.keepOrClose()
 	case errors.Is(err, errClosed), a.req.Context().Err() != nil:
 		// The client has had enough; until then the route delivered.
 		if !b.dropped {
 			a.trace.Err = reasonClientGone
 		}
-		a.proxy.routeSucceeded(a.route)
+		a.delivered()
 		a.conn.endUnread()
 	case a.proxy.State.overdrawn():
 		a.trace.Err = reasonBudget

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"sync"
 	"testing"
@@ -90,6 +91,40 @@ func TestProxyAnswersTakeItDown(t *testing.T) {
 		}
 		w.wantStatus("A", StatusDown)
 	})
+}
+
+// TestProxyAnswersFailTheRoute: an answer of the proxy's own ends as any other
+// does, and is no success of the route. One that fails is not well again by it.
+func TestProxyAnswersFailTheRoute(t *testing.T) {
+	const plain = "api.example.com:80"
+	for name, says := range map[string]func(*fakeConn, *http.Request) (*http.Response, error){
+		"with a body": proxySays(502),
+		"without": func(c *fakeConn, req *http.Request) (*http.Response, error) {
+			resp, err := proxySays(502)(c, req)
+			_, _ = io.Copy(io.Discard, resp.Body)
+			resp.Body = http.NoBody
+			return resp, err
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			inBubble(t, func(t *testing.T) {
+				w := newWorld(t, named("A B"), nil)
+				w.fake["A"].be(behaviour{answer: says})
+				for range 3 {
+					w.pass(time.Second)
+					w.wantTrail(w.getFrom(plain), http.StatusOK, "A:proxy_answer B:ok")
+				}
+				w.wantTrail(w.getFrom(plain), http.StatusOK, "B:ok")
+				w.pass(time.Minute)
+				w.wantTrail(w.getFrom(plain), http.StatusOK, "A:proxy_answer B:ok") // its time has come
+				w.wantTrail(w.getFrom(plain), http.StatusOK, "B:ok")
+				w.fake["A"].be(behaviour{answer: ok})
+				w.pass(time.Hour)
+				w.wantTrail(w.getFrom(plain), http.StatusOK, "A:ok")
+				w.wantTrail(w.getFrom(plain), http.StatusOK, "A:ok")
+			})
+		})
+	}
 }
 
 func TestBrokenAnswerIsTheRoutes(t *testing.T) {

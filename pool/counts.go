@@ -58,7 +58,7 @@ func codeOf(status int, own bool) int {
 // what is not in the list.
 var FailoverReasons = [...]string{
 	"other",
-	reasonReset, reasonConnClosed, reasonSilent, reasonTimeout, reasonBlocked, reasonProxyAnswer, reasonOverdue, reasonBudget, reasonStale,
+	reasonReset, reasonConnClosed, reasonSilent, reasonTimeout, reasonBlocked, reasonProxyAnswer, reasonOverdue, reasonBudget, reasonStale, reasonBroken,
 	// As the dialer names them.
 	"bad_proxy", "dial_refused", "dial_timeout", "dial_unreachable", "dial_failed", "dns_failed",
 	"proxy_tls", "proxy_dropped", "proxy_silent", "proxy_nonsense", "proxy_auth", "proxy_payment", "proxy_rate_limited",

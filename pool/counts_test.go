@@ -60,6 +60,7 @@ func TestCounts(t *testing.T) {
 		{"the proxy's failure", behaviour{err: refused}, behaviour{}, "GET", "A.proxy_failed:1 B.ok:1 2xx:1 after dial_refused:1"},
 		{"the route's failure", behaviour{answer: breaks}, behaviour{}, "GET", "A.route_failed:1 B.ok:1 2xx:1 after conn_reset:1"},
 		{"everybody's failure", behaviour{err: refused}, behaviour{err: refused}, "GET", "A.proxy_failed:1 B.proxy_failed:1 502:1 after dial_refused:1"},
+		{"an answer that breaks off early", behaviour{answer: short(breaksOff, 4)}, behaviour{}, "GET", "A.route_failed:1 B.ok:1 2xx:1 after broken_answer:1"},
 		{"not to be repeated", behaviour{answer: breaks}, behaviour{}, "POST", "A.route_failed:1 502:1"},
 		{"blocked by the rule", says(429), behaviour{}, "GET", "A.blocked:1 B.ok:1 2xx:1 after blocked:1"},
 		{"the target's own answer", says(429), says(429), "GET", "A.blocked:1 B.ok:1 4xx:1 after blocked:1"},

@@ -78,6 +78,8 @@ type attempt struct {
 	conn  *standing
 	fresh bool // the connection has carried no answer yet
 	start time.Time
+
+	proxyMade bool // the answer is the proxy's own
 }
 
 // run is the path of a request. Each turn is one attempt: get a connection
@@ -237,6 +239,7 @@ func (a *attempt) send() (*http.Response, error) {
 	a.route.answerTime.observe(took)
 	a.proxy.State.counts.answers.observe(took)
 	a.conn.used.Store(true)
+	a.proxyMade = a.conn.ProxyMade(resp)
 	a.adopt(resp, interrupt)
 	return resp, nil
 }
@@ -318,7 +321,7 @@ func (a *attempt) isStale(err error) bool {
 // judge looks at an answer: the target's own goes to the client, the proxy's
 // and one that a block rule recognises lead to the next proxy.
 func (a *attempt) judge(resp *http.Response) error {
-	if a.conn.ProxyMade(resp) {
+	if a.proxyMade {
 		return a.proxyAnswered(resp)
 	}
 	if !a.target.key.Quiet {

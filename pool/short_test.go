@@ -1,6 +1,8 @@
 package pool
 
 import (
+	"fmt"
+	"io"
 	"net/http"
 	"testing"
 	"time"
@@ -57,4 +59,33 @@ func TestLongAnswerThatBreaksOff(t *testing.T) {
 			t.Errorf("body %q, error %q", o.Body, o.trace.Err)
 		}
 	})
+}
+
+// TestLengthWithoutBody: some answers state the length of a body that they must not
+// have, for which net/http has one that is missing.
+func TestLengthWithoutBody(t *testing.T) {
+	missing := func(code int) func(*fakeConn, *http.Request) (*http.Response, error) {
+		return short(func(c *fakeConn, req *http.Request) (*http.Response, error) {
+			if err := c.arrive(req); err != nil {
+				return nil, err
+			}
+			return c.respond(code, failingReader{io.ErrUnexpectedEOF}), nil
+		}, 4)
+	}
+	for _, tt := range []struct {
+		method string
+		code   int
+	}{{http.MethodHead, http.StatusOK}, {http.MethodGet, http.StatusNotModified}, {http.MethodPost, http.StatusNoContent}} {
+		t.Run(fmt.Sprint(tt.method, " ", tt.code), func(t *testing.T) {
+			inBubble(t, func(t *testing.T) {
+				w := newWorld(t, named("A B"), nil)
+				w.fake["A"].be(behaviour{answer: missing(tt.code), h2: true})
+				o := w.send(w.request(tt.method, ""), api)
+				w.wantTrail(o, tt.code, "A:ok")
+				if o.Body != "" || o.trace.Err != "" || w.route("A").failures.Load() != 0 {
+					t.Errorf("body %q, error %q, %d failures of the route", o.Body, o.trace.Err, w.route("A").failures.Load())
+				}
+			})
+		})
+	}
 }

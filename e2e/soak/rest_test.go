@@ -130,6 +130,9 @@ func (s *soak) held() (r restPoint, profile string, err error) {
 		return r, "", err
 	}
 	r.heap, r.goroutines = number(heapLine, heap), int(number(goroutinesLine, profile))
+	if r.heap == 0 || r.goroutines == 0 {
+		return r, profile, fmt.Errorf("the profiles do not tell what is held: %.200q and %.200q", heap, profile)
+	}
 	process := fmt.Sprintf("/proc/%d/", s.process.Cmd.Process.Pid)
 	if status, err := os.ReadFile(process + "status"); err == nil { // Linux has it
 		r.rss = number(rssLine, string(status)) << 10

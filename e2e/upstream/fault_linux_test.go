@@ -131,6 +131,10 @@ const (
 	// again: the longest wait, a check, and as much again for a machine that is busy.
 	knownIn = 30 * time.Second
 	backIn  = 2*interval + 4*time.Second
+
+	// How long it takes at most until one of the GETs that met the fault is answered:
+	// the longest silence, the longest probe of it, and a few moments more.
+	noticed = 10 * time.Second
 )
 
 // TestFaults: whatever happens to the cheap proxy, apps notice nothing that they
@@ -206,8 +210,11 @@ func (p *patient) suffers(t *testing.T, f fault) {
 	caddytest.Eventually(t, "the cheap proxy carries again", backIn, func() bool { return p.load.carried("Cheap") })
 	back := time.Since(ended)
 	later, failed := p.load.told(t)
+	if gap = max(gap, later); gap > noticed {
+		t.Errorf("no GET was answered for %v", gap)
+	}
 	t.Logf("%-26s %-20s known after %5d ms as %s %q %v, at most %5d ms without an answer, %2d POST failed, back after %5d ms",
-		p.kind.name, f.name, known.Milliseconds(), row.Status, row.Reason, row.FailingFor, max(gap, later).Milliseconds(), failed, back.Milliseconds())
+		p.kind.name, f.name, known.Milliseconds(), row.Status, row.Reason, row.FailingFor, gap.Milliseconds(), failed, back.Milliseconds())
 	if len(f.reasons) > 0 {
 		want := []string{"healthy down", "down healthy"}
 		if got := p.caddy.eventsSince(t, since); !slices.Equal(got, want) {

@@ -32,7 +32,6 @@ type load struct {
 	streak  int           // how many in a row that one carried
 	posts   []post
 	broken  []string // promises
-	cut     int      // answers that had begun
 }
 
 // post is a request that must not be sent twice.
@@ -102,8 +101,9 @@ type refused struct {
 
 func (r *refused) Error() string { return fmt.Sprintf("%d: %.200s", r.status, r.text) }
 
-// ask asks once. A *refused is Caddy's answer; cut is one that had begun.
-func (l *load) ask(w way, method, id string) (carrier string, cut bool, err error) {
+// ask asks once. A *refused is Caddy's answer. The right ones are so short that all
+// of them is there before anything reaches the client.
+func (l *load) ask(w way, method, id string) (carrier string, err error) {
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
 	var body io.Reader
@@ -112,62 +112,55 @@ func (l *load) ask(w way, method, id string) (carrier string, cut bool, err erro
 	}
 	req, err := http.NewRequestWithContext(ctx, method, w.base+"/load", body)
 	if err != nil {
-		return "", false, err
+		return "", err
 	}
 	req.Header.Set(proxytest.RequestIDHeader, id)
 	resp, err := w.client.Do(req)
 	if err != nil {
-		return "", false, err
+		return "", err
 	}
 	defer resp.Body.Close()
 	text, err := io.ReadAll(resp.Body)
 	if err != nil {
-		return "", true, err
+		return "", fmt.Errorf("the answer breaks off: %w", err)
 	}
 	if resp.StatusCode != http.StatusOK {
-		return "", false, &refused{resp.StatusCode, string(text)}
+		return "", &refused{resp.StatusCode, string(text)}
 	}
-	return resp.Header.Get(carrierHeader), false, nil
+	return resp.Header.Get(carrierHeader), nil
 }
 
 const carrierHeader = "X-Carrier" // the sites tell in it who carried the request
 
 func (l *load) nextID() string { return fmt.Sprintf("request-%d", l.last.Add(1)) }
 
-// get is a request that may not fail, but where its answer had begun.
+// get is a request that may not fail.
 func (l *load) get(w way) {
-	carrier, cut, err := l.ask(w, http.MethodGet, l.nextID())
+	carrier, err := l.ask(w, http.MethodGet, l.nextID())
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	switch {
-	case cut:
-		l.cut++
-	case err != nil:
+	if err != nil {
 		l.breaks("GET of an %s target: %v", w.target, err)
-	default:
-		now := time.Now()
-		l.gap = max(l.gap, now.Sub(l.good))
-		l.good = now
-		if carrier != l.carrier {
-			l.carrier, l.streak = carrier, 0
-		}
-		l.streak++
+		return
 	}
+	now := time.Now()
+	l.gap = max(l.gap, now.Sub(l.good))
+	l.good = now
+	if carrier != l.carrier {
+		l.carrier, l.streak = carrier, 0
+	}
+	l.streak++
 }
 
 // post is one that may fail where bytes of it had been sent. Whether it came twice
 // is looked at in the end.
 func (l *load) post(w way) {
 	id := l.nextID()
-	_, cut, err := l.ask(w, http.MethodPost, id)
+	_, err := l.ask(w, http.MethodPost, id)
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.posts = append(l.posts, post{id, w.target, err})
-	switch {
-	case err == nil:
-		return
-	case cut, errors.Is(err, io.EOF): // nothing of the answer that had begun was passed on
-		l.cut++
+	if err == nil {
 		return
 	}
 	if refusal, ok := errors.AsType[*refused](err); !ok || !sent(w.target, refusal.text) {
@@ -191,7 +184,7 @@ func sent(target, text string) bool {
 
 // tunnel is one that must stand. What breaks in it later is between its ends.
 func (l *load) tunnel(w way) {
-	_, _, err := l.ask(w, http.MethodGet, l.nextID())
+	_, err := l.ask(w, http.MethodGet, l.nextID())
 	if err != nil && notStanding(err) {
 		l.mu.Lock()
 		defer l.mu.Unlock()
@@ -202,12 +195,12 @@ func (l *load) tunnel(w way) {
 // notStanding reports whether the front has refused the tunnel, or not answered.
 func notStanding(err error) bool {
 	text := err.Error()
-	for _, status := range []string{"Bad Gateway", "Gateway Timeout", "Service Unavailable", "Client.Timeout", "deadline exceeded"} {
-		if strings.Contains(text, status) {
+	for status := http.StatusBadRequest; status < 600; status++ {
+		if word := http.StatusText(status); word != "" && strings.HasSuffix(text, ": "+word) {
 			return true
 		}
 	}
-	return false
+	return strings.Contains(text, "proxyconnect ") || strings.Contains(text, "Client.Timeout") || strings.Contains(text, "deadline exceeded")
 }
 
 // breaks notes a promise that was not kept.

@@ -81,7 +81,9 @@ func (s *server) start(password string) {
 	cmd := exec.Command(command[0], command[1:]...)
 	cmd.Dir, cmd.Stdout, cmd.Stderr = s.dir, logFile, logFile
 	cmd.Env = append(caddytest.Environ(), "HOME="+s.dir, "XDG_DATA_HOME="+s.dir, "XDG_CONFIG_HOME="+s.dir)
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Credential: s.user}
+	// In a group of its own it is not interrupted with the tests, and does not outlive
+	// them all the same. No thread that starts one ends before the process does.
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Credential: s.user, Pdeathsig: syscall.SIGKILL}
 	if err := unix.Prctl(unix.PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0); err != nil {
 		s.t.Fatal(err)
 	}
