@@ -42,6 +42,29 @@ func (a *attempt) lacksBody(resp *http.Response) bool {
 	return a.req.Method == http.MethodHead || resp.StatusCode == http.StatusNoContent || resp.StatusCode == http.StatusNotModified
 }
 
+// proxyAnswered is a failure that the proxy told of itself in the place of an
+// answer, on an http target.
+func (a *attempt) proxyAnswered(resp *http.Response) error {
+	drop(resp)
+	reason, proxyFault := proxyAnswerReason(resp)
+	outcome := OutcomeRouteFailed
+	if proxyFault && !a.target.foreign() { // otherwise it may have been the target that said so
+		outcome = OutcomeProxyFailed
+	}
+	a.route.countAttempt(outcome)
+	a.step(a.proxy, reason)
+	switch {
+	case a.target.key.Quiet:
+	case outcome == OutcomeProxyFailed:
+		a.proxy.blame(a.start, reason)
+	default:
+		a.proxy.blameRoute(a.route, a.start, reason)
+	}
+	a.fault = &answerError{reason: reason, status: resp.StatusCode}
+	a.wrote = true
+	return a.fault
+}
+
 // shortAnswer is how much of an answer net/http's server holds back until all of
 // it was written.
 const shortAnswer = 2048

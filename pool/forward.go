@@ -340,29 +340,6 @@ func (a *attempt) judge(resp *http.Response) error {
 	return nil
 }
 
-// proxyAnswered is a failure that the proxy told of itself in the place of an
-// answer, on an http target.
-func (a *attempt) proxyAnswered(resp *http.Response) error {
-	drop(resp)
-	reason, proxyFault := proxyAnswerReason(resp)
-	outcome := OutcomeRouteFailed
-	if proxyFault && !a.target.foreign() { // otherwise it may have been the target that said so
-		outcome = OutcomeProxyFailed
-	}
-	a.route.countAttempt(outcome)
-	a.step(a.proxy, reason)
-	switch {
-	case a.target.key.Quiet:
-	case outcome == OutcomeProxyFailed:
-		a.proxy.blame(a.start, reason)
-	default:
-		a.proxy.blameRoute(a.route, a.start, reason)
-	}
-	a.fault = &answerError{reason: reason, status: resp.StatusCode}
-	a.wrote = true
-	return a.fault
-}
-
 // mayRepeat reports whether the request may be sent again after err: nothing of
 // it was written, or it is safe to repeat, and all of its body is at hand.
 func (x *exchange) mayRepeat(err error) bool {
