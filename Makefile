@@ -70,7 +70,7 @@ long: ## Run the long rounds of the end-to-end tests, three times over, more tha
 	SOAK=1 go test -v -count=3 -timeout 2h $(TESTFLAGS) ./e2e
 
 .PHONY: fuzz
-fuzz: ## Run every fuzz test for FUZZTIME (10s), two at once
+fuzz: ## Run every fuzz test for FUZZTIME (10s), three at once
 	@.ci/fuzz $(FUZZTIME)
 
 .PHONY: first-hour
