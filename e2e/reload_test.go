@@ -50,7 +50,7 @@ func TestReload(t *testing.T) {
 // no less than it cost; and what is used from then on costs what it is to cost.
 func (w *world) reprice(t *testing.T, p *process, before map[string]used, price float64) {
 	t.Helper()
-	old, seen := w.prices, w.seen()
+	old, booked := w.prices, p.usage()
 	w.prices = []float64{price, price, 10 + price}
 	if err := p.Reload(w.setup()); err != nil {
 		t.Fatal(err)
@@ -59,8 +59,9 @@ func (w *world) reprice(t *testing.T, p *process, before map[string]used, price 
 	now := w.seen()
 	for i := range w.proxies {
 		grown := bill[id(i)].minus(before[id(i)])
-		// As much may have gone at the new price as went since it was asked for.
-		since := now[id(i)].minus(seen[id(i)]).bytes()
+		// As much may have gone at the new price as was not booked when it was asked
+		// for, and what the proxy had sent may not have been read by then.
+		since := now[id(i)].minus(booked[id(i)]).bytes()
 		low, high := cost(grown.bytes(), old[i]), cost(grown.bytes(), old[i])
 		change := cost(since, w.prices[i]-old[i])
 		if change < 0 {
