@@ -29,7 +29,10 @@ func TestHasten(t *testing.T) {
 			t.Errorf("after a request the next checks are in %v and %v", due("A"), due("B"))
 		}
 		w.check("A", false, time.Second)
-		w.get()
+		w.check("B", false, time.Second)
+		if o := w.get(); o.err.RetryAfter != 5*time.Second {
+			t.Errorf("Retry-After is %v, want that of the next time that a request has them checked", o.err.RetryAfter)
+		}
 		if due("A") < 50*time.Second {
 			t.Errorf("a second request, too soon, brought the check to %v from now", due("A"))
 		}
