@@ -1,14 +1,15 @@
 package e2e
 
 import (
-	"math"
 	"net/http"
+
+	"github.com/caddy-proxypool/proxypool/internal/caddytest"
 )
 
 // statusAnswer is what these tests read of the status.
 type statusAnswer struct {
-	Proxies []statusRow `json:"proxies"`
-	Store   storeAnswer `json:"store"`
+	Proxies []statusRow     `json:"proxies"`
+	Store   caddytest.Store `json:"store"`
 }
 
 type statusRow struct {
@@ -22,19 +23,13 @@ type statusRow struct {
 	FailedRequests int64    `json:"failed_requests"`
 }
 
-type storeAnswer struct {
-	OK      bool   `json:"ok"`
-	Error   string `json:"error"`
-	Dropped int64  `json:"dropped"`
-}
-
 func (p *process) status() (s statusAnswer, err error) {
 	err = p.Call(http.MethodGet, "/proxy_pool/status", &s)
 	return s, err
 }
 
 // store is how the store is.
-func (p *process) store() storeAnswer {
+func (p *process) store() caddytest.Store {
 	p.t.Helper()
 	s, err := p.status()
 	if err != nil {
@@ -59,45 +54,12 @@ func (p *process) row(name string) statusRow {
 	return statusRow{}
 }
 
-// nano is money, in nano-dollars as it is booked.
-func nano(usd float64) int64 { return int64(math.Round(usd * 1e9)) }
-
-// used is what went through a proxy, as one of the answers tells it.
-type used struct {
-	Requests, Failed int64
-	In, Out          int64 // bytes
-	Cost             int64 // nano-dollars
-}
-
-func (u used) bytes() int64 { return u.In + u.Out }
-
-func (u used) plus(v used) used {
-	return used{u.Requests + v.Requests, u.Failed + v.Failed, u.In + v.In, u.Out + v.Out, u.Cost + v.Cost}
-}
-
-func (u used) minus(v used) used {
-	return used{u.Requests - v.Requests, u.Failed - v.Failed, u.In - v.In, u.Out - v.Out, u.Cost - v.Cost}
-}
-
 // usage is what was used of each proxy, by its ID, since the beginning.
 func (p *process) usage() map[string]used {
 	p.t.Helper()
-	var answer struct {
-		Rows []struct {
-			Key      string  `json:"key"`
-			Requests int64   `json:"requests"`
-			Failed   int64   `json:"failed"`
-			BytesIn  int64   `json:"bytes_in"`
-			BytesOut int64   `json:"bytes_out"`
-			CostUSD  float64 `json:"cost_usd"`
-		} `json:"rows"`
-	}
-	if err := p.Call(http.MethodGet, "/proxy_pool/usage?from=2020-01-01", &answer); err != nil {
+	rows, err := p.Usage("2020-01-01", "proxy")
+	if err != nil {
 		p.t.Fatal(err)
-	}
-	rows := make(map[string]used)
-	for _, r := range answer.Rows {
-		rows[r.Key] = used{r.Requests, r.Failed, r.BytesIn, r.BytesOut, nano(r.CostUSD)}
 	}
 	return rows
 }

@@ -7,6 +7,8 @@ import (
 	"testing"
 
 	_ "modernc.org/sqlite" // reads the file as the shell does
+
+	"github.com/caddy-proxypool/proxypool/internal/caddytest"
 )
 
 // books is what a process answers of all proxies, while nothing moves.
@@ -31,9 +33,9 @@ func (w *world) read(p *process) books {
 	b := books{proxies: p.usage()}
 	for _, row := range s.Proxies {
 		u := b.proxies[row.ID]
-		b.total = b.total.plus(u)
+		b.total = b.total.Plus(u)
 		if u.Requests != row.TotalRequests || u.Failed != row.FailedRequests ||
-			u.bytes() != int64(math.Round(row.TrafficMB*(1<<20))) || u.Cost != nano(row.EstimatedCost) {
+			u.Bytes() != int64(math.Round(row.TrafficMB*(1<<20))) || u.Cost != caddytest.Nano(row.EstimatedCost) {
 			w.t.Errorf("%s: usage %+v, status %+v", row.ID, u, row)
 		}
 	}
@@ -96,7 +98,7 @@ func (w *world) exact(b books, starts int) {
 	}
 	seen := w.seen()
 	for i, p := range w.proxies {
-		missing := seen[id(i)].minus(b.proxies[id(i)])
+		missing := seen[id(i)].Minus(b.proxies[id(i)])
 		if most := farewell * int64(p.Accepted()); missing.Out != 0 || missing.In < 0 || missing.In > most {
 			w.t.Errorf("%s: the books lack %d of %d bytes in, and %d of %d out; allowed are %d and 0", id(i), missing.In, seen[id(i)].In, missing.Out, seen[id(i)].Out, most)
 		}
@@ -117,8 +119,8 @@ func (w *world) costs(b books, starts int) {
 
 func (w *world) costsAt(i int, u used, price float64, roundings int) {
 	w.t.Helper()
-	if want := cost(u.bytes(), price); math.Abs(float64(u.Cost)-want) > float64(roundings)+1 {
-		w.t.Errorf("%s: %d bytes cost %d nano-dollars, want %.1f", id(i), u.bytes(), u.Cost, want)
+	if want := cost(u.Bytes(), price); math.Abs(float64(u.Cost)-want) > float64(roundings)+1 {
+		w.t.Errorf("%s: %d bytes cost %d nano-dollars, want %.1f", id(i), u.Bytes(), u.Cost, want)
 	}
 }
 

@@ -113,7 +113,7 @@ func agree(t *testing.T, p *process, id string, proxy *proxytest.Proxy, k traffi
 	equal := caddytest.ComesTrue(within, func() bool {
 		out, in := proxy.Bytes()
 		u = p.usage()[id]
-		missing = used{In: in, Out: out}.minus(used{In: u.In, Out: u.Out})
+		missing = used{In: in, Out: out}.Minus(used{In: u.In, Out: u.Out})
 		return missing == used{}
 	})
 	conns := int64(proxy.Accepted())
@@ -124,7 +124,7 @@ func agree(t *testing.T, p *process, id string, proxy *proxytest.Proxy, k traffi
 	default:
 		t.Errorf("%s: usage has %d bytes in and %d out, the proxy counted %d and %d more, on %d connections", id, u.In, u.Out, missing.In, missing.Out, conns)
 	}
-	if u.bytes() == 0 && !k.breaks {
+	if u.Bytes() == 0 && !k.breaks {
 		t.Errorf("%s: nothing went over it", id)
 	}
 	t.Logf("%s: %d bytes in and %d out, lacking %d and %d", id, u.In, u.Out, missing.In, missing.Out)

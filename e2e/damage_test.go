@@ -63,7 +63,7 @@ func TestDamagedBefore(t *testing.T) {
 				t.Errorf("%d requests in the new books, %d in its log, want %d", after.total.Requests, after.tried, n)
 			}
 			for i := range w.proxies {
-				if grown := w.seen()[id(i)].minus(seen[id(i)]); after.proxies[id(i)].Out != grown.Out {
+				if grown := w.seen()[id(i)].Minus(seen[id(i)]); after.proxies[id(i)].Out != grown.Out {
 					t.Errorf("%s: %d bytes out in the new books, want %d", id(i), after.proxies[id(i)].Out, grown.Out)
 				}
 			}
@@ -129,8 +129,8 @@ func TestDamagedWhileRunning(t *testing.T) {
 			w.must(err)
 			var counted, usage used
 			for i, row := range s.Proxies {
-				counted = counted.plus(used{Requests: row.TotalRequests, Failed: row.FailedRequests})
-				usage = usage.plus(p.usage()[id(i)])
+				counted = counted.Plus(used{Requests: row.TotalRequests, Failed: row.FailedRequests})
+				usage = usage.Plus(p.usage()[id(i)])
 			}
 			if n := int64(w.origin.Requests()); counted.Requests != n || counted.Failed != 0 {
 				t.Errorf("%d requests are counted (%d failed), the origin counted %d", counted.Requests, counted.Failed, n)

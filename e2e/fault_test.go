@@ -105,10 +105,10 @@ func (f fault) holds(t *testing.T, w *world, p *process, before, since int64) {
 	}
 	var counted, usage used
 	for _, row := range s.Proxies {
-		counted = counted.plus(used{Requests: row.TotalRequests, Failed: row.FailedRequests})
+		counted = counted.Plus(used{Requests: row.TotalRequests, Failed: row.FailedRequests})
 	}
 	for _, u := range p.usage() {
-		usage = usage.plus(u)
+		usage = usage.Plus(u)
 	}
 	came := int64(w.origin.Requests())
 	if counted.Failed != 0 || counted.Requests != came && counted.Requests != came-before {

@@ -44,7 +44,7 @@ func TestKill(t *testing.T) {
 	counted := c.line.now()
 	t.Logf("%d rounds: at most %v of requests, %v of bytes and %v of rows forgotten; ready within %v; %d of %d requests and %d of %d bytes known in the end",
 		c.round, c.worst.requests, c.worst.bytes, c.worst.rows, c.worst.ready,
-		last.total.Requests, counted.requests, last.total.bytes(), counted.bytes)
+		last.total.Requests, counted.requests, last.total.Bytes(), counted.bytes)
 }
 
 // crash puts load on a process, kills it, and holds its successor to the books.
@@ -122,7 +122,7 @@ func (c *crashes) nothingElse() {
 func (c *crashes) notAhead(before, after books, seen, now map[string]used) {
 	c.t.Helper()
 	for i := range c.proxies {
-		grown, counted := after.proxies[id(i)].minus(before.proxies[id(i)]), now[id(i)].minus(seen[id(i)])
+		grown, counted := after.proxies[id(i)].Minus(before.proxies[id(i)]), now[id(i)].Minus(seen[id(i)])
 		if grown.In > counted.In || grown.Out > counted.Out {
 			c.t.Errorf("%s: the books grew by %+v, the proxy counted %+v", id(i), grown, counted)
 		}
@@ -139,7 +139,7 @@ func (c *crashes) notAhead(before, after books, seen, now map[string]used) {
 // than time in which this machine stood still besides.
 func (c *crashes) notBehind(before, after books, began sample, killed time.Time) {
 	c.t.Helper()
-	grown := after.total.minus(before.total)
+	grown := after.total.Minus(before.total)
 	if counted := c.line.now().requests - began.requests; grown.Requests > counted {
 		c.t.Errorf("the books grew by %d requests, the origin counted %d", grown.Requests, counted)
 	}
@@ -153,7 +153,7 @@ func (c *crashes) notBehind(before, after books, began sample, killed time.Time)
 		known func(s sample) bool
 	}{
 		{"requests", &c.worst.requests, func(s sample) bool { return s.requests-began.requests <= grown.Requests }},
-		{"bytes", &c.worst.bytes, func(s sample) bool { return s.bytes-began.bytes <= grown.bytes() }},
+		{"bytes", &c.worst.bytes, func(s sample) bool { return s.bytes-began.bytes <= grown.Bytes() }},
 		{"rows", &c.worst.rows, func(s sample) bool { return s.requests-began.requests <= after.tried-before.tried }},
 	} {
 		lag := c.line.lag(killed, one.known)

@@ -27,7 +27,10 @@ type process struct {
 	t *testing.T
 }
 
-type setup = caddytest.Setup
+type (
+	setup = caddytest.Setup
+	used  = caddytest.Used
+)
 
 func start(t *testing.T, s setup) *process {
 	t.Helper()

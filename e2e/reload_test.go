@@ -42,7 +42,7 @@ func TestReload(t *testing.T) {
 	w.exact(after, 0)
 	for i := range w.proxies {
 		// Connections say goodbye when they are closed.
-		w.costsAt(i, after.proxies[id(i)].minus(last[id(i)]), w.prices[i], 2)
+		w.costsAt(i, after.proxies[id(i)].Minus(last[id(i)]), w.prices[i], 2)
 	}
 }
 
@@ -58,11 +58,11 @@ func (w *world) reprice(t *testing.T, p *process, before map[string]used, price 
 	bill := p.usage()
 	now := w.seen()
 	for i := range w.proxies {
-		grown := bill[id(i)].minus(before[id(i)])
+		grown := bill[id(i)].Minus(before[id(i)])
 		// As much may have gone at the new price as was not booked when it was asked
 		// for, and what the proxy had sent may not have been read by then.
-		since := now[id(i)].minus(booked[id(i)]).bytes()
-		low, high := cost(grown.bytes(), old[i]), cost(grown.bytes(), old[i])
+		since := now[id(i)].Minus(booked[id(i)]).Bytes()
+		low, high := cost(grown.Bytes(), old[i]), cost(grown.Bytes(), old[i])
 		change := cost(since, w.prices[i]-old[i])
 		if change < 0 {
 			low += change
@@ -71,11 +71,11 @@ func (w *world) reprice(t *testing.T, p *process, before map[string]used, price 
 		}
 		if c := float64(grown.Cost); c < low-2 || c > high+2 {
 			t.Errorf("%s: %d bytes cost %d, %d of them at a price of %g in place of %g: want from %.0f to %.0f",
-				id(i), grown.bytes(), grown.Cost, since, w.prices[i], old[i], low, high)
+				id(i), grown.Bytes(), grown.Cost, since, w.prices[i], old[i], low, high)
 		}
 	}
 	more := p.usage()
 	for i := range w.proxies {
-		w.costsAt(i, more[id(i)].minus(bill[id(i)]), w.prices[i], 2)
+		w.costsAt(i, more[id(i)].Minus(bill[id(i)]), w.prices[i], 2)
 	}
 }

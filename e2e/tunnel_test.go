@@ -55,7 +55,7 @@ func (w *world) tunnelsBooked(p *process, opened int64) {
 	caddytest.Eventually(w.t, "every tunnel is in the books", 10*time.Second, func() bool {
 		total = used{}
 		for _, u := range p.usage() {
-			total = total.plus(u)
+			total = total.Plus(u)
 		}
 		return total.Requests >= opened
 	})
@@ -100,7 +100,7 @@ func TestTunnelKill(t *testing.T) {
 	next := start(t, w.setup())
 	var booked used
 	for i, u := range next.usage() {
-		booked = booked.plus(u)
+		booked = booked.Plus(u)
 		if counted := w.seen()[i]; u.In > counted.In || u.Out > counted.Out {
 			t.Errorf("%s: %+v in the books, the proxy counted %+v", i, u, counted)
 		}
@@ -108,11 +108,11 @@ func TestTunnelKill(t *testing.T) {
 	for i := range w.proxies {
 		w.costsAt(i, next.usage()[id(i)], w.prices[i], clients)
 	}
-	lag := line.lag(killed, func(s sample) bool { return s.bytes <= booked.bytes() })
+	lag := line.lag(killed, func(s sample) bool { return s.bytes <= booked.Bytes() })
 	if allowed := maxLag + line.stalled(killed.Add(-2*maxLag), killed); lag > allowed {
 		t.Errorf("the last %v are forgotten, allowed are %v", lag, allowed)
 	}
-	t.Logf("%d of %d bytes are in the books, the last %v are forgotten", booked.bytes(), line.now().bytes, lag)
+	t.Logf("%d of %d bytes are in the books, the last %v are forgotten", booked.Bytes(), line.now().bytes, lag)
 }
 
 // TestTunnelStop: when Caddy is asked to stop, it gives tunnels three seconds, of

@@ -109,7 +109,7 @@ func (w *world) still() func() bool {
 	return func() bool {
 		var now int64
 		for _, u := range w.seen() {
-			now += u.bytes()
+			now += u.Bytes()
 		}
 		defer func() { before = now }()
 		return now == before

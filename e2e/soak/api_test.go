@@ -13,52 +13,25 @@ import (
 	"github.com/caddy-proxypool/proxypool/internal/caddytest"
 )
 
-// used is what went through a proxy, as one of the answers tells it.
-type used struct {
-	Requests, Failed int64
-	In, Out          int64 // bytes
-	Cost             int64 // nano-dollars
-}
-
-func (u used) bytes() int64 { return u.In + u.Out }
-
-func (u used) plus(v used) used {
-	return used{u.Requests + v.Requests, u.Failed + v.Failed, u.In + v.In, u.Out + v.Out, u.Cost + v.Cost}
-}
-
-func (u used) minus(v used) used {
-	return used{u.Requests - v.Requests, u.Failed - v.Failed, u.In - v.In, u.Out - v.Out, u.Cost - v.Cost}
-}
-
-// atLeast reports whether nothing of u is less than in v.
-func (u used) atLeast(v used) bool {
-	d := u.minus(v)
-	return min(d.Requests, d.Failed, d.In, d.Out, d.Cost) >= 0
-}
+type used = caddytest.Used
 
 // byKey is usage, by whatever it was asked by.
 type byKey map[string]used
 
 func (b byKey) sum() (all used) {
 	for _, u := range b {
-		all = all.plus(u)
+		all = all.Plus(u)
 	}
 	return all
 }
 
 type statusAnswer struct {
-	Proxies   []statusRow `json:"proxies"`
-	Store     storeAnswer `json:"store"`
+	Proxies   []statusRow     `json:"proxies"`
+	Store     caddytest.Store `json:"store"`
 	Notifiers []struct {
 		Notifier string `json:"notifier"`
 		Waiting  int    `json:"waiting"`
 	} `json:"notifiers"`
-}
-
-type storeAnswer struct {
-	OK      bool   `json:"ok"`
-	Error   string `json:"error"`
-	Dropped int64  `json:"dropped"`
 }
 
 type statusRow struct {
@@ -86,31 +59,18 @@ func (s statusAnswer) row(name string) statusRow {
 
 // counted is what the status counts; it does not tell the ways of bytes apart.
 func (r statusRow) counted() used {
-	return used{Requests: r.TotalRequests, Failed: r.FailedRequests, In: int64(math.Round(r.TrafficMB * (1 << 20))), Cost: nano(r.EstimatedCost)}
+	return used{Requests: r.TotalRequests, Failed: r.FailedRequests, In: int64(math.Round(r.TrafficMB * (1 << 20))), Cost: caddytest.Nano(r.EstimatedCost)}
 }
-
-// nano is money, in nano-dollars as it is booked.
-func nano(usd float64) int64 { return int64(math.Round(usd * 1e9)) }
 
 // usageBy asks what was used since the beginning.
 func usageBy(p *caddytest.Process, by string) (byKey, error) {
-	var answer struct {
-		Rows []struct {
-			Key      string  `json:"key"`
-			Requests int64   `json:"requests"`
-			Failed   int64   `json:"failed"`
-			BytesIn  int64   `json:"bytes_in"`
-			BytesOut int64   `json:"bytes_out"`
-			CostUSD  float64 `json:"cost_usd"`
-		} `json:"rows"`
-	}
-	from := time.Now().AddDate(0, 0, -2).Format(time.DateOnly)
-	if err := p.Call(http.MethodGet, "/proxy_pool/usage?from="+from+"&by="+by, &answer); err != nil {
+	used, err := p.Usage(time.Now().AddDate(0, 0, -2).Format(time.DateOnly), by)
+	if err != nil {
 		return nil, err
 	}
-	rows := make(byKey)
-	for _, r := range answer.Rows {
-		rows[strings.TrimPrefix(r.Key, "main/")] = used{r.Requests, r.Failed, r.BytesIn, r.BytesOut, nano(r.CostUSD)}
+	rows := make(byKey, len(used))
+	for key, u := range used {
+		rows[strings.TrimPrefix(key, "main/")] = u
 	}
 	return rows, nil
 }
@@ -167,7 +127,7 @@ func metrics(p *caddytest.Process) (counted byKey, ok map[string]int64, err erro
 				u.Out += n
 			}
 		case "cost_usd_total":
-			u.Cost = nano(number)
+			u.Cost = caddytest.Nano(number)
 		}
 		counted[proxy] = u
 	}

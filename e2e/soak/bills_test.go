@@ -20,11 +20,11 @@ func (b *bookkeeper) repriced(before byKey, old, next shape) {
 			continue
 		}
 		l := b.bills[k.name]
-		sure, either := before[k.name].bytes()-l.bytes, after[k.name].bytes()-before[k.name].bytes()
+		sure, either := before[k.name].Bytes()-l.bytes, after[k.name].Bytes()-before[k.name].Bytes()
 		was, is := old.proxies[i].price, next.proxies[i].price
 		l.low += cost(sure, was) + cost(either, min(was, is))
 		l.high += cost(sure, was) + cost(either, max(was, is))
-		l.bytes, l.price = after[k.name].bytes(), is
+		l.bytes, l.price = after[k.name].Bytes(), is
 		l.changes++
 	}
 }
@@ -33,9 +33,9 @@ func (b *bookkeeper) repriced(before byKey, old, next shape) {
 func (b *bookkeeper) billed(name string, u used) {
 	b.t.Helper()
 	l := b.bills[name]
-	more := cost(u.bytes()-l.bytes, l.price)
+	more := cost(u.Bytes()-l.bytes, l.price)
 	slack := float64(b.roundings + 2*l.changes + 1)
 	if got := float64(u.Cost); got < l.low+more-slack || got > l.high+more+slack {
-		b.t.Errorf("%s: %d bytes cost %d nano-dollars, want from %.0f to %.0f", name, u.bytes(), u.Cost, l.low+more, l.high+more)
+		b.t.Errorf("%s: %d bytes cost %d nano-dollars, want from %.0f to %.0f", name, u.Bytes(), u.Cost, l.low+more, l.high+more)
 	}
 }

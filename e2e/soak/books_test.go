@@ -58,7 +58,7 @@ func (b *bookkeeper) begin() {
 	b.remembers(f)
 	b.beforeMetrics = make(byKey)
 	for name, u := range f.byProxy {
-		b.beforeMetrics[name] = u.minus(f.metrics[name])
+		b.beforeMetrics[name] = u.Minus(f.metrics[name])
 	}
 	b.log.begin()
 }
@@ -96,7 +96,7 @@ func (b *bookkeeper) watch() {
 		if n == 0 {
 			continue
 		}
-		if before, known := b.snapshots[n-1].status[r.Name]; known && !r.counted().atLeast(before) {
+		if before, known := b.snapshots[n-1].status[r.Name]; known && !r.counted().AtLeast(before) {
 			b.t.Errorf("%s: the status went back from %+v to %+v", r.Name, before, r.counted())
 		}
 	}
@@ -200,11 +200,11 @@ func (b *bookkeeper) balance() figures {
 	for _, k := range proxies {
 		u := f.byProxy[k.name]
 		// Sums of money are rounded once by each.
-		if got := u.minus(b.beforeMetrics[k.name]).minus(f.metrics[k.name]); !near(got, 2) {
+		if got := u.Minus(b.beforeMetrics[k.name]).Minus(f.metrics[k.name]); !near(got, 2) {
 			b.t.Errorf("%s: usage has %+v more than the metrics", k.name, got)
 		}
-		whole := used{u.Requests, u.Failed, u.bytes(), 0, u.Cost}
-		if got := whole.minus(b.beforeStatus[k.name]).minus(f.status[k.name]); !near(got, 2) {
+		whole := used{Requests: u.Requests, Failed: u.Failed, In: u.Bytes(), Cost: u.Cost}
+		if got := whole.Minus(b.beforeStatus[k.name]).Minus(f.status[k.name]); !near(got, 2) {
 			b.t.Errorf("%s: usage has %+v more than the status", k.name, got)
 		}
 		b.billed(k.name, u)
@@ -215,7 +215,7 @@ func (b *bookkeeper) balance() figures {
 
 // near reports whether there is no difference, but for so many nano-dollars.
 func near(u used, nanos int64) bool {
-	return max(u.Cost, -u.Cost) <= nanos && u.minus(used{Cost: u.Cost}) == used{}
+	return max(u.Cost, -u.Cost) <= nanos && u.Minus(used{Cost: u.Cost}) == used{}
 }
 
 // crossed checks bytes in the direction in which they may differ: what a proxy has
@@ -236,7 +236,7 @@ func (b *bookkeeper) crossed(name string, u, counted used) {
 func (b *bookkeeper) remembers(f figures) {
 	b.t.Helper()
 	for name, before := range b.mustKnow {
-		if now, configured := f.status[name]; configured && !now.atLeast(before) {
+		if now, configured := f.status[name]; configured && !now.AtLeast(before) {
 			b.t.Errorf("%s: after the end of a process %+v is left of %+v, which was known in time", name, now, before)
 		}
 	}
@@ -250,9 +250,9 @@ func (b *bookkeeper) resetStats(name string) {
 	b.must(b.process.Act(name, "reset-stats"))
 	f := b.figures()
 	after := f.byProxy[name]
-	whole := used{after.Requests, after.Failed, after.bytes(), 0, after.Cost}
-	b.beforeStatus[name] = whole.minus(f.status[name])
-	if low, high := before.bytes(), after.bytes(); b.beforeStatus[name].In < low || b.beforeStatus[name].In > high || !after.atLeast(before) {
+	whole := used{Requests: after.Requests, Failed: after.Failed, In: after.Bytes(), Cost: after.Cost}
+	b.beforeStatus[name] = whole.Minus(f.status[name])
+	if low, high := before.Bytes(), after.Bytes(); b.beforeStatus[name].In < low || b.beforeStatus[name].In > high || !after.AtLeast(before) {
 		b.t.Errorf("%s: reset-stats made %+v of %+v, and %+v of the status", name, after, before, f.status[name])
 	}
 	b.snapshots = nil
@@ -267,7 +267,7 @@ func (b *bookkeeper) exact(before, after figures, conns map[string]int64) {
 	// proxy, and the proxy's own close_notify.
 	const farewell = 160
 	for _, k := range proxies {
-		missing := after.traffic[k.name].minus(before.traffic[k.name]).minus(after.byProxy[k.name].minus(before.byProxy[k.name]))
+		missing := after.traffic[k.name].Minus(before.traffic[k.name]).Minus(after.byProxy[k.name].Minus(before.byProxy[k.name]))
 		if most := farewell * conns[k.name]; missing.Out != 0 || missing.In < 0 || missing.In > most {
 			b.t.Errorf("%s: the books lack %d bytes in and %d out of a calm time; allowed are %d and 0", k.name, missing.In, missing.Out, most)
 		}
@@ -279,5 +279,5 @@ func (b *bookkeeper) exact(before, after figures, conns map[string]int64) {
 
 func (f figures) String() string {
 	all := f.byProxy.sum()
-	return fmt.Sprintf("%d attempts (%d failed), %.1f MB, $%.4f", all.Requests, all.Failed, float64(all.bytes())/(1<<20), float64(all.Cost)/math.Pow10(9))
+	return fmt.Sprintf("%d attempts (%d failed), %.1f MB, $%.4f", all.Requests, all.Failed, float64(all.Bytes())/(1<<20), float64(all.Cost)/math.Pow10(9))
 }
