@@ -64,6 +64,13 @@ func (f *fakeProxy) dialled() int {
 	return f.dials
 }
 
+// askedWhole reports whether the last connect asked for a whole handshake.
+func (f *fakeProxy) askedWhole() bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.whole
+}
+
 // open is how many of its connections are open.
 func (f *fakeProxy) open() int {
 	f.mu.Lock()

@@ -153,12 +153,12 @@ func TestProbeIsWhole(t *testing.T) {
 		inBubble(t, func(t *testing.T) {
 			w := newWorld(t, []proxySpec{{"A", 10, price}}, nil)
 			w.get()
-			if w.fake["A"].whole {
+			if w.fake["A"].askedWhole() {
 				t.Error("a request's own connection takes a whole handshake")
 			}
 			w.fake["A"].be(behaviour{answer: after(8*time.Second, ok)})
 			w.get()
-			if got := w.fake["A"].whole; w.fake["A"].dialled() < 2 || got != want {
+			if got := w.fake["A"].askedWhole(); w.fake["A"].dialled() < 2 || got != want {
 				t.Errorf("at %g $/GB: whole %v in %d dials, want %v", price, got, w.fake["A"].dialled(), want)
 			}
 		})
