@@ -1,6 +1,7 @@
 package proxypool
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"net/http"
@@ -227,7 +228,19 @@ func (a *adminAPI) carryOut(r *http.Request, proxy *pool.Proxy, action string) e
 	if err := proxy.Do(action); errors.Is(err, pool.ErrUnknownAction) {
 		return notFound(fmt.Sprintf("unknown action %q: expected enable, disable, mark-healthy, mark-down, unblock, reset-stats or check", action))
 	}
+	a.settle(r.Context())
 	return nil
+}
+
+// settleWithin is how long an action waits at most for a slow store.
+const settleWithin = time.Second
+
+// settle waits until what an admin did is written, so that a crash right after the
+// answer undoes nothing. A store that fails is told of in the status.
+func (a *adminAPI) settle(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, settleWithin)
+	defer cancel()
+	_ = a.app.books.Sync(ctx)
 }
 
 // poolsAsked are the pools that a call is about: the one named, or all.

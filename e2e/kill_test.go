@@ -47,6 +47,25 @@ func TestKill(t *testing.T) {
 		last.total.Requests, counted.requests, last.total.Bytes(), counted.bytes)
 }
 
+// TestKillAfterAction: what an admin did holds although Caddy is killed once it
+// is answered.
+func TestKillAfterAction(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, 2, 2)
+	for _, action := range []string{"disable", "enable", "disable"} {
+		p := start(t, w.setup())
+		if err := p.Act("P1", action); err != nil {
+			t.Fatal(err)
+		}
+		p.Kill()
+		p = start(t, w.setup())
+		if got, want := p.row("P1").Active, action == "enable"; got != want {
+			t.Errorf("after %s and a kill: active %v, want %v", action, got, want)
+		}
+		p.Stop()
+	}
+}
+
 // crash puts load on a process, kills it, and holds its successor to the books.
 func (c *crashes) crash(p *process) *process {
 	before, began, seen := c.read(p), c.line.now(), c.seen()
