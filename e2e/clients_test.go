@@ -72,6 +72,14 @@ func (c *clients) run(t *testing.T, command []string, env ...string) (output str
 	return string(out), err == nil
 }
 
+// over waits until the connections of a client that has ended are gone.
+func (c *clients) over(t *testing.T) {
+	t.Helper()
+	caddytest.Eventually(t, "nobody is connected to the proxies", 10*time.Second, func() bool {
+		return c.cheap.Standing()+c.dear.Standing() == 0
+	})
+}
+
 // needs skips the test where a program is not there, or fails it where all have
 // to be: where E2E_REQUIRE_CLIENTS is set.
 func needs(t *testing.T, program ...string) {
@@ -171,6 +179,7 @@ func (c *clients) try(t *testing.T, command []string) {
 			}
 		}
 		out, ok := c.run(t, append(slices.Clone(words), base+token), env...)
+		c.over(t) // a tunnel that the next step cuts would raise suspicion, and a probe
 		asked, cheap, dear = c.api.Requests()-asked, c.cheap.Connects(apiName+":443")-cheap, c.dear.Connects(apiName+":443")-dear
 		if ok != step.ok || asked != step.cheap+step.dear || cheap != step.cheap || dear != step.dear {
 			t.Errorf("%s: succeeded %v, the API was asked %d times, %d tunnels through the cheap proxy and %d through the dear one; want %+v\n%s",
