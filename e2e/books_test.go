@@ -47,10 +47,12 @@ func (w *world) read(p *process) books {
 }
 
 // attempts are those of a row that the books count as well: not connects that
-// the next proxy's overtook, and repetitions on a fresh connection.
+// the next proxy's overtook, repetitions on a fresh connection, and what the
+// client gave up.
 const attempts = `attempts
 	- (coalesce(length(trail), 0) - coalesce(length(replace(trail, ':overdue', '')), 0)) / length(':overdue')
-	- (coalesce(length(trail), 0) - coalesce(length(replace(trail, ':stale', '')), 0)) / length(':stale')`
+	- (coalesce(length(trail), 0) - coalesce(length(replace(trail, ':stale', '')), 0)) / length(':stale')
+	- (coalesce(length(trail), 0) - coalesce(length(replace(trail, ':client_gone', '')), 0)) / length(':client_gone')`
 
 // logged is how many rows the usage log in the file has, their attempts, and how
 // many of them are no success.

@@ -320,7 +320,7 @@ func TestClientGoneWhileOthersWait(t *testing.T) {
 		w.pass(500 * time.Millisecond)
 		cancel()
 		synctest.Wait()
-		w.wantTrail(<-gone, 499, "")
+		w.wantTrail(<-gone, 499, "A:client_gone")
 		w.wantTrail(<-stays, 200, "A:ok") // on the same connection
 		if got := w.fake["A"].open(); got != 1 {
 			t.Errorf("%d connections", got)

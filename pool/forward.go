@@ -286,8 +286,10 @@ func (a *attempt) failed(err error) error {
 	}
 	switch {
 	case a.req.Context().Err() != nil:
+		a.step(a.proxy, reasonClientGone)
 		return a.clientGone(a.req.Context().Err())
 	case a.body != nil && a.body.failure() != nil:
+		a.step(a.proxy, reasonClientGone)
 		return a.clientGone(a.body.failure())
 	case isBadRequest(err):
 		a.step(a.proxy, reason)

@@ -113,10 +113,12 @@ func (r *race) leave(x *exchange) {
 	if r.timer != nil {
 		r.timer.Stop()
 	}
+	outcome := reasonOverdue
+	if errors.Is(x.fault, errClientGone) {
+		outcome = reasonClientGone
+	}
 	for _, c := range r.running {
-		if !errors.Is(x.fault, errClientGone) {
-			x.step(c.proxy, reasonOverdue)
-		}
+		x.step(c.proxy, outcome)
 		c.leave(r.wake)
 	}
 }

@@ -1,6 +1,7 @@
 package pool
 
 import (
+	"context"
 	"fmt"
 	"net/http"
 	"testing"
@@ -401,6 +402,23 @@ func TestUpgradesGoOverHTTP1(t *testing.T) {
 		}
 		if conns[1].isClosed() || w.route("A").idle.count.Load() != 0 {
 			t.Error("the connection is closed or kept, although it belongs to the body")
+		}
+	})
+}
+
+// TestClientGoneWhileConnecting: the trail names the proxies that were under way.
+func TestClientGoneWhileConnecting(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		w := newWorld(t, named("A B C"), func(c *Config) { c.Options.HedgeDelay = 100 * time.Millisecond })
+		for _, name := range []string{"A", "B"} {
+			w.fake[name].be(behaviour{delay: forever})
+		}
+		req := w.request(http.MethodGet, "")
+		ctx, cancel := context.WithTimeout(req.Context(), 150*time.Millisecond)
+		defer cancel()
+		w.wantTrail(w.send(req.WithContext(ctx), api), 499, "A:client_gone B:client_gone")
+		if got := w.fake["C"].dialled(); got != 0 {
+			t.Errorf("%d connects for a client that is gone", got)
 		}
 	})
 }

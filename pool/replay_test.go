@@ -202,7 +202,7 @@ func TestClientThatStopsSending(t *testing.T) {
 				req.Body = io.NopCloser(io.MultiReader(strings.NewReader("half"), failingReader{tt.err}))
 				req.ContentLength = 8
 				o := w.send(req, api)
-				w.wantTrail(o, tt.status, "")
+				w.wantTrail(o, tt.status, "A:client_gone")
 				if n := w.route("A").failures.Load() + w.proxy("A").State.failures.Load(); n != 0 || w.fake["B"].dialled() != 0 {
 					t.Errorf("%d failures, %d connects through the next proxy", n, w.fake["B"].dialled())
 				}

@@ -140,9 +140,6 @@ func (l *logbook) compare(ok map[string]int64) {
 func (l *logbook) one(o *outcome, rows []row) {
 	l.t.Helper()
 	came := l.world.seen.of(o.id).came
-	if o.left {
-		came-- // an attempt that its client gave up is none
-	}
 	switch {
 	case len(rows) > 1:
 		l.t.Errorf("%v: it has %d rows: %v", o, len(rows), rows)
