@@ -117,9 +117,9 @@ func BenchmarkStatus10000(b *testing.B) {
 			}
 		}
 	})
-	binary := filepath.Join(b.TempDir(), "caddy")
-	if out, err := exec.CommandContext(b.Context(), "go", "build", "-o", binary, "./cmd/caddy").CombinedOutput(); err != nil {
-		b.Skipf("building Caddy: %v\n%s", err, out)
+	binary := filepath.Join(".build", "caddy")
+	if _, err := os.Stat(binary); err != nil {
+		b.Skip("the whole command is left out: make build comes before it")
 	}
 	for _, args := range []string{"version", "proxy-pool status --address " + c.admin, "proxy-pool status --json --address " + c.admin} {
 		b.Run(strings.TrimSuffix(args, " --address "+c.admin), func(b *testing.B) {

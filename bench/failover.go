@@ -178,10 +178,11 @@ func (r *rig) failOver(ctx context.Context, f failure, post int) ([]any, error) 
 // in use.
 func (v verdict) row(f failure, requests int, post bool, out time.Duration, twice int) []any {
 	failed := strings.TrimSpace(fmt.Sprint(v.failed, " ", v.kinds))
-	if post {
-		failed = against(failed, v.failed <= loadClients, fmt.Sprintf("≤ %d under way", loadClients))
-	} else {
+	switch {
+	case !post:
 		failed = against(failed, v.failed == 0, "0")
+	case f.mode != modeBreakOff: // there all of them fail until the proxy is out of use
+		failed = against(failed, v.failed <= loadClients, fmt.Sprintf("≤ %d under way", loadClients))
 	}
 	gap := ms(v.gap)
 	if f.gap > 0 {
