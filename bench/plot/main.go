@@ -5,6 +5,7 @@ package main
 
 import (
 	"bufio"
+	"bytes"
 	"encoding/json"
 	"flag"
 	"fmt"
@@ -42,6 +43,7 @@ func main() {
 }
 
 func run(in, out string) error {
+	plot.DefaultFont.Variant = "Sans"
 	points, err := read(in)
 	if err != nil {
 		return err
@@ -64,11 +66,26 @@ func run(in, out string) error {
 		if err := draw(p, ofIt); err != nil {
 			return fmt.Errorf("%s: %w", chart, err)
 		}
-		if err := p.Save(16*vg.Centimeter, 9*vg.Centimeter, filepath.Join(out, chart+".svg")); err != nil {
+		if err := save(p, filepath.Join(out, chart+".svg")); err != nil {
 			return fmt.Errorf("%s: %w", chart, err)
 		}
 	}
 	return nil
+}
+
+// save writes the chart with fonts of the same widths beside the one it was laid
+// out with, which few have.
+func save(p *plot.Plot, name string) error {
+	w, err := p.WriterTo(16*vg.Centimeter, 9*vg.Centimeter, "svg")
+	if err != nil {
+		return err
+	}
+	var svg bytes.Buffer
+	if _, err := w.WriteTo(&svg); err != nil {
+		return err
+	}
+	const family = "font-family:Liberation Sans"
+	return os.WriteFile(name, bytes.ReplaceAll(svg.Bytes(), []byte(family), []byte(family+",Arimo,Arial,Helvetica,sans-serif")), 0o644) //nolint:gosec // a picture of the documentation
 }
 
 func read(name string) (points []point, err error) {
