@@ -30,11 +30,18 @@ func eventually(t testing.TB, what string, ok func() bool) {
 	}
 }
 
-// pair returns two ends of a TCP connection.
+// pair returns two ends of a TCP connection. In a test they hold little, or the
+// kernel would give a busy one 32 MiB.
 func pair(tb testing.TB) (near, far *net.TCPConn) {
 	tb.Helper()
 	a, b := pairOn(tb, "tcp", "127.0.0.1:0")
-	return a.(*net.TCPConn), b.(*net.TCPConn)
+	near, far = a.(*net.TCPConn), b.(*net.TCPConn)
+	if _, measures := tb.(*testing.B); !measures {
+		if err := errors.Join(near.SetReadBuffer(1<<20), far.SetReadBuffer(1<<20)); err != nil {
+			tb.Fatal(err)
+		}
+	}
+	return near, far
 }
 
 func pairOn(tb testing.TB, network, addr string) (near, far net.Conn) {
