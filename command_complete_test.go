@@ -54,9 +54,9 @@ func TestCompletion(t *testing.T) {
 		})
 	}
 	s.load(strings.Split(twoPools, "pool b {")[0], s.sites)
-	if got := completions(t, s.admin, "disable", "V"); !cmp.Equal(got, []string{"VPS\thealthy"}) {
-		t.Errorf("with one pool: %q", got)
-	}
+	eventually(t, "with one pool its name is left out", func() bool { // Caddy's admin endpoint changes hands at a reload
+		return cmp.Equal(completions(t, s.admin, "disable", "V"), []string{"VPS\thealthy"})
+	})
 }
 
 // TestCompletionWithoutCaddy: who presses Tab does not wait for long, and sees no

@@ -108,14 +108,14 @@ func FuzzFronts(f *testing.F) {
 	} {
 		f.Add([]byte(seed))
 	}
-	for _, reaches := range []string{"CONNECT allowed.test:443 HTTP/1.1\r\nHost: x\r\n\r\n", "GET http://a.below.test/ HTTP/1.1\r\nHost: x\r\n\r\n", "GET / HTTP/1.1\r\nHost: x\r\n\r\n"} {
-		exchange(f, s, []byte(reaches))
+	for _, reaches := range []string{"CONNECT allowed.test:443 HTTP/1.1", "GET http://a.below.test/ HTTP/1.1", "GET / HTTP/1.1"} {
+		exchange(f, s, []byte(reaches+"\r\nHost: x\r\nConnection: close\r\n\r\n"), 10*time.Second)
 		if asked := proxy.take(); len(asked) != 1 || !mayAsk(asked[0]) {
 			f.Fatalf("%q made the proxy be asked for %q", reaches, asked)
 		}
 	}
 	f.Fuzz(func(t *testing.T, said []byte) {
-		answer := exchange(t, s, said)
+		answer := exchange(t, s, said, 50*time.Millisecond)
 		for _, asked := range proxy.take() {
 			if !mayAsk(asked) {
 				t.Errorf("%q made a proxy be asked for %q", said, asked)
@@ -132,17 +132,17 @@ func FuzzFronts(f *testing.F) {
 }
 
 // exchange says something on a connection of its own, and returns all that comes
-// back. Once nothing more comes it ends its side: at an earlier end the server
-// would take the client for gone.
-func exchange(tb testing.TB, s *server, said []byte) []byte {
+// back. Once nothing more came for a while it ends its side: at an earlier end the
+// server would take the client for gone.
+func exchange(tb testing.TB, s *server, said []byte, while time.Duration) []byte {
 	tb.Helper()
 	conn, err := net.Dial("tcp", strings.TrimPrefix(s.url, "http://"))
 	if err != nil {
 		tb.Fatal(err)
 	}
 	defer conn.Close()
-	const quiet, patience = 50 * time.Millisecond, 20 * time.Second // of which the second is more than the server takes for anything
-	_ = conn.SetDeadline(time.Now().Add(quiet))
+	const patience = 20 * time.Second // more than the server takes for anything
+	_ = conn.SetDeadline(time.Now().Add(while))
 	_, _ = conn.Write(said) // may be refused before it was said
 	answer, err := io.ReadAll(io.LimitReader(conn, 1<<20))
 	if !errors.Is(err, os.ErrDeadlineExceeded) {
