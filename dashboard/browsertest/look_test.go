@@ -50,6 +50,39 @@ func TestLanguagesAndPhone(t *testing.T) {
 	}
 }
 
+// TestDirection: in both languages, names in either script stand where their
+// column begins, and an arrow points from what was to what is.
+func TestDirection(t *testing.T) {
+	s := newStage(t, proxyRow("VPS", nil), proxyRow("پروکسی", nil))
+	pool, other := poolStrip("main", "VPS"), poolStrip("استخر", "")
+	pool["targets"] = []string{"a.example:443", "a-long-name-that-makes-its-column-wide.example:443"}
+	s.head["pools"] = []any{pool, other}
+	s.books["events"] = []any{map[string]any{"id": 1, "time": "2026-11-26T18:00:00Z", "pool": "main", "proxy": "VPS", "from": "healthy", "to": "down", "reason": ""}}
+	b := open(t, s.page())
+	for _, language := range []string{"en", "fa"} {
+		if language == "fa" {
+			b.click("#language")
+			b.until("document.documentElement.dir === 'rtl'")
+		}
+		b.click("#tab-matrix")
+		b.until("document.querySelectorAll('.matrix tbody tr').length === 2")
+		away := eval[[]string](b, `[...document.querySelectorAll(".card h2, .matrix caption, .matrix th")].filter((element) => {
+			const text = document.createRange(), rtl = document.documentElement.dir === "rtl";
+			text.selectNodeContents(element);
+			const [inner, outer, style] = [text.getBoundingClientRect(), element.getBoundingClientRect(), getComputedStyle(element)];
+			return (rtl ? outer.right - inner.right - parseFloat(style.paddingRight) : inner.left - outer.left - parseFloat(style.paddingLeft)) > 1;
+		}).map((element) => element.textContent)`)
+		if len(away) > 0 {
+			t.Errorf("in %s, away from where their column begins: %q", language, away)
+		}
+		b.click("#tab-events")
+		b.until("document.querySelectorAll('.books tbody tr').length === 1")
+		if got, want := eval[string](b, "document.querySelector('.books td:nth-child(3)').textContent"), map[string]string{"en": "healthy → down", "fa": "سالم ← قطع"}[language]; got != want {
+			t.Errorf("the event says %q, want %q", got, want)
+		}
+	}
+}
+
 // TestThemes: as the system prefers, until one chooses, and then as one chose.
 func TestThemes(t *testing.T) {
 	b := open(t, newStage(t, fiveProxies()...).page())
