@@ -1,6 +1,7 @@
 package browsertest
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 
@@ -79,6 +80,21 @@ func TestDirection(t *testing.T) {
 		b.until("document.querySelectorAll('.books tbody tr').length === 1")
 		if got, want := eval[string](b, "document.querySelector('.books td:nth-child(3)').textContent"), map[string]string{"en": "healthy → down", "fa": "سالم ← قطع"}[language]; got != want {
 			t.Errorf("the event says %q, want %q", got, want)
+		}
+	}
+}
+
+// TestEveryWidth: a row never reaches beyond its place, where its menu could not
+// be seen, while a window is made narrower and beside a scroll bar.
+func TestEveryWidth(t *testing.T) {
+	const bar = 17
+	b := open(t, newStage(t, fiveProxies()...).page())
+	b.until("document.querySelectorAll('li.row .c-menu').length === 5")
+	b.run(chromedp.Evaluate(fmt.Sprintf("document.body.style.marginInlineEnd = '%dpx'", bar), nil))
+	for width := int64(1400); width >= 320; width -= 20 {
+		b.run(chromedp.EmulateViewport(width, 740))
+		if over := eval[int](b, "Math.max(...[...document.querySelectorAll('li.row')].map((row) => row.scrollWidth - row.clientWidth))"); over > 0 {
+			t.Errorf("in a window of %d, a row is %d too wide", width, over)
 		}
 	}
 }
