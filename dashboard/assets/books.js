@@ -3,7 +3,7 @@ import { el, setText } from "./dom.js";
 import { call, state, idOf } from "./link.js";
 import { filters, setFilter } from "./filters.js";
 import { reason } from "./reasons.js";
-import { t, clock, millis, bytes, ltr } from "./words.js";
+import { t, clock, millis, bytes, ltr, words } from "./words.js";
 
 const page = 100;
 let mounted = 0;
@@ -14,7 +14,7 @@ const word = (status) => el("span", { class: "badge s-" + status }, t(status));
 
 function eventRow(row) {
   return [el("time", {}, clock(row.time)), el("b", { dir: "auto" }, idOf(row.pool, row.proxy) || t("unknown")),
-    el("span", {}, word(row.from), " → ", word(row.to)), el("span", {}, reason(row.reason))];
+    el("span", {}, word(row.from), words().dir === "rtl" ? " ← " : " → ", word(row.to)), el("span", {}, reason(row.reason))];
 }
 
 function logRow(row) {

@@ -41,7 +41,7 @@ function chart(uPlot, { title, times, days, lines, format, isBytes }) {
     scales: { y: { range: (_, low, high) => [0, high > 0 ? high * 1.05 : 1] } },
     axes: [
       { ...axis, size: 32, space: 64, values: (_, splits) => splits.map((s) => onCanvas(moment(s * 1000, days ? "date" : "clock"))), ...(days && { incrs: [1, 2, 3, 5, 7, 14].map((d) => d * 86400) }) },
-      { ...axis, size: 66, values: (_, splits) => splits.map((v) => v === null ? "" : onCanvas(format(v))), ...(isBytes && { incrs: powers }) },
+      { ...axis, size: 72, values: (_, splits, __, ___, step) => splits.map((v) => v === null ? "" : onCanvas(format(v, step))), ...(isBytes && { incrs: powers }) },
     ],
     series: [
       { label: t("time"), value: (_, v) => v === null ? t("inAll") : when(v) },

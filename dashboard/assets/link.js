@@ -106,8 +106,20 @@ async function poll() {
   }
 }
 
+// look follows while somebody looks. A browser has six connections for a server
+// without HTTP/2, for all tabs together: where six of them followed, the seventh
+// could not load, and nothing could be done in the others.
+function look() {
+  if (!document.hidden) { follow(); return; }
+  clearTimeout(retry);
+  if (source) source.close();
+  source = null;
+  stopPolling();
+}
+
 export function start() {
-  follow();
+  look();
   setInterval(() => { if (source && Date.now() - heard > silence) broken(); }, 5000);
-  addEventListener("online", follow);
+  addEventListener("online", look);
+  document.addEventListener("visibilitychange", look);
 }

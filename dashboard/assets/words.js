@@ -39,8 +39,16 @@ export function percent(n) {
   const digits = n >= 99.9 || n < 10 ? 2 : 1;
   return number(Math.floor(n * 10 ** digits + 1e-6) / 10 ** digits, digits) + (language === "fa" && persian ? "٪" : "%");
 }
-export function dollars(n) {
-  const digits = Math.abs(n) >= 1000 ? 0 : Math.abs(n) >= 0.01 || Math.abs(n) < 0.00005 ? 2 : 4;
+
+// decimals is how many tell steps on an axis apart, at least so many where it takes any.
+function decimals(step, least) {
+  let digits = step < 1 ? least : 0;
+  while (digits < 6 && Math.abs(step * 10 ** digits / Math.round(step * 10 ** digits) - 1) > 1e-6) digits++;
+  return digits;
+}
+// dollars and millis know the step where they are of an axis.
+export function dollars(n, step = 0) {
+  const digits = step ? decimals(step, 2) : Math.abs(n) >= 1000 ? 0 : Math.abs(n) >= 0.01 || Math.abs(n) < 0.00005 ? 2 : 4;
   return ltr("$" + format("number", digits, digits).format(n));
 }
 export const clock = (time) => format("time", 0).format(new Date(time));
@@ -55,7 +63,11 @@ export function moment(time, kind) {
   if (!formats.has(key)) formats.set(key, new Intl.DateTimeFormat(locale(), moments[kind]));
   return formats.get(key).format(new Date(time));
 }
-export const millis = (ms) => ms >= 10000 ? t("s", number(ms / 1000, 1)) : t("ms", number(ms));
+export const millis = (ms, step = 0) => {
+  if (ms >= 10000) return t("s", number(ms / 1000, 1));
+  const digits = step ? decimals(step, 1) : 0;
+  return t("ms", format("number", digits, digits).format(ms));
+};
 export function bytes(n) {
   const units = ["B", "KB", "MB", "GB", "TB"];
   let i = 0;

@@ -3,6 +3,9 @@ package browsertest
 import (
 	"maps"
 	"testing"
+	"time"
+
+	"github.com/chromedp/cdproto/page"
 )
 
 const linkText = "document.querySelector('#link').textContent"
@@ -90,4 +93,28 @@ func TestServerGoneAndBack(t *testing.T) {
 	s.rows[0] = proxyRow("Alpha", map[string]any{"status": "degraded"})
 	s.open()
 	b.until(linkText + ".startsWith('live') && !document.body.classList.contains('stale') && " + badge("Alpha") + " === 'degraded'")
+}
+
+// TestManyTabs: a browser has six connections for a server that speaks HTTP/1.1,
+// and all its tabs share them. So only the one that is looked at follows.
+func TestManyTabs(t *testing.T) {
+	s := newStage(t, proxyRow("VPS", nil))
+	first := open(t, s.page())
+	first.until(badge("VPS") + " === 'healthy'")
+	for range 7 {
+		start := time.Now()
+		open(t, s.page()).until(badge("VPS") + " === 'healthy'")
+		if took := time.Since(start); took > 15*time.Second {
+			t.Fatalf("a tab showed nothing for %v", took)
+		}
+	}
+	s.mu.Lock()
+	following := len(s.pages)
+	s.mu.Unlock()
+	if following > 2 { // the last but one may be leaving
+		t.Errorf("%d tabs follow, and one is looked at", following)
+	}
+	s.push(proxyRow("VPS", map[string]any{"status": "down", "usable": false}))
+	first.run(page.BringToFront())
+	first.until(badge("VPS") + " === 'down' && " + linkText + ".startsWith('live')")
 }

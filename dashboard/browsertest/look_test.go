@@ -1,6 +1,7 @@
 package browsertest
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 
@@ -47,6 +48,54 @@ func TestLanguagesAndPhone(t *testing.T) {
 		b.fits("the menu in "+language, 375)
 		b.shoot("phone-" + language + "-menu")
 		b.click("#language")
+	}
+}
+
+// TestDirection: in both languages, names in either script stand where their
+// column begins, and an arrow points from what was to what is.
+func TestDirection(t *testing.T) {
+	s := newStage(t, proxyRow("VPS", nil), proxyRow("پروکسی", nil))
+	pool, other := poolStrip("main", "VPS"), poolStrip("استخر", "")
+	pool["targets"] = []string{"a.example:443", "a-long-name-that-makes-its-column-wide.example:443"}
+	s.head["pools"] = []any{pool, other}
+	s.books["events"] = []any{map[string]any{"id": 1, "time": "2026-11-26T18:00:00Z", "pool": "main", "proxy": "VPS", "from": "healthy", "to": "down", "reason": ""}}
+	b := open(t, s.page())
+	for _, language := range []string{"en", "fa"} {
+		if language == "fa" {
+			b.click("#language")
+			b.until("document.documentElement.dir === 'rtl'")
+		}
+		b.click("#tab-matrix")
+		b.until("document.querySelectorAll('.matrix tbody tr').length === 2")
+		away := eval[[]string](b, `[...document.querySelectorAll(".card h2, .matrix caption, .matrix th")].filter((element) => {
+			const text = document.createRange(), rtl = document.documentElement.dir === "rtl";
+			text.selectNodeContents(element);
+			const [inner, outer, style] = [text.getBoundingClientRect(), element.getBoundingClientRect(), getComputedStyle(element)];
+			return (rtl ? outer.right - inner.right - parseFloat(style.paddingRight) : inner.left - outer.left - parseFloat(style.paddingLeft)) > 1;
+		}).map((element) => element.textContent)`)
+		if len(away) > 0 {
+			t.Errorf("in %s, away from where their column begins: %q", language, away)
+		}
+		b.click("#tab-events")
+		b.until("document.querySelectorAll('.books tbody tr').length === 1")
+		if got, want := eval[string](b, "document.querySelector('.books td:nth-child(3)').textContent"), map[string]string{"en": "healthy → down", "fa": "سالم ← قطع"}[language]; got != want {
+			t.Errorf("the event says %q, want %q", got, want)
+		}
+	}
+}
+
+// TestEveryWidth: a row never reaches beyond its place, where its menu could not
+// be seen, while a window is made narrower and beside a scroll bar.
+func TestEveryWidth(t *testing.T) {
+	const bar = 17
+	b := open(t, newStage(t, fiveProxies()...).page())
+	b.until("document.querySelectorAll('li.row .c-menu').length === 5")
+	b.run(chromedp.Evaluate(fmt.Sprintf("document.body.style.marginInlineEnd = '%dpx'", bar), nil))
+	for width := int64(1400); width >= 320; width -= 20 {
+		b.run(chromedp.EmulateViewport(width, 740))
+		if over := eval[int](b, "Math.max(...[...document.querySelectorAll('li.row')].map((row) => row.scrollWidth - row.clientWidth))"); over > 0 {
+			t.Errorf("in a window of %d, a row is %d too wide", width, over)
+		}
 	}
 }
 

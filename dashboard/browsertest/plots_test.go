@@ -238,3 +238,38 @@ func TestPlotsAreUsable(t *testing.T) {
 	b.click("#tab-events")
 	b.until("document.querySelectorAll('.uplot').length === 0")
 }
+
+// TestTicksDiffer: however little there is to plot, no two steps of an axis are
+// told in the same words.
+func TestTicksDiffer(t *testing.T) {
+	b := open(t, newStage(t, proxyRow("VPS", nil)).page())
+	b.until("document.querySelectorAll('li.row').length === 1")
+	for _, test := range []struct {
+		format string
+		most   float64
+		want   string
+	}{
+		{"dollars", 0.00022, "$0.00000 $0.00005 $0.00010 $0.00015 $0.00020"},
+		{"dollars", 0.022, "$0.000 $0.005 $0.010 $0.015 $0.020"},
+		{"dollars", 2.2, "$0.00 $0.50 $1.00 $1.50 $2.00"},
+		{"dollars", 2200, "$0 $500 $1,000 $1,500 $2,000"},
+		{"millis", 2.2, "0.0 ms 0.5 ms 1.0 ms 1.5 ms 2.0 ms"},
+		{"millis", 220, "0 ms 50 ms 100 ms 150 ms 200 ms"},
+	} {
+		b.run(chromedp.Evaluate(fmt.Sprintf(`window.ticks = null;
+			(async () => {
+				const [{ load }, words] = await Promise.all([import("./chart.js"), import("./words.js")]), draw = CanvasRenderingContext2D.prototype.fillText, told = new Set();
+				CanvasRenderingContext2D.prototype.fillText = function (text, ...at) { told.add(text.replace(/[\u2066\u2069]/g, "")); draw.call(this, text, ...at); };
+				const plot = (await load())({ title: "", times: [0, 3600], days: false, format: words[%q], isBytes: false, lines: [{ name: "VPS", total: 0, values: [0, %v] }] });
+				document.querySelector("#view").replaceChildren(plot.figure);
+				await new Promise((resolve) => setTimeout(resolve, 200));
+				CanvasRenderingContext2D.prototype.fillText = draw;
+				plot.end();
+				window.ticks = [...told].filter((text) => !text.includes(":")).join(" ");
+			})();0`, test.format, test.most), nil))
+		b.until("window.ticks !== null")
+		if got := eval[string](b, "window.ticks"); got != test.want {
+			t.Errorf("%s to %v: %s, want %s", test.format, test.most, got, test.want)
+		}
+	}
+}
