@@ -168,11 +168,23 @@ func checkProxyURL(option, url string) error {
 	return nil
 }
 
+// joins reports whether the character at i is the zero-width non-joiner between two
+// letters of Persian or Arabic, where it belongs to the spelling (UAX #31, 2.3). At
+// any other place nobody sees it.
+func joins(name string, i int, r rune) bool {
+	if r != '\u200c' {
+		return false
+	}
+	before, _ := utf8.DecodeLastRuneInString(name[:i])
+	after, _ := utf8.DecodeRuneInString(name[i+utf8.RuneLen(r):])
+	return unicode.In(before, unicode.Arabic) && unicode.In(after, unicode.Arabic)
+}
+
 // checkProxyName refuses a name that no proxy can have.
 func checkProxyName(name string) error {
 	ok := utf8.ValidString(name) && name != "." && name != ".."
-	for _, r := range name {
-		ok = ok && unicode.IsPrint(r) && r != ' ' && r != '/' && r != ':'
+	for i, r := range name {
+		ok = ok && (unicode.IsPrint(r) && r != ' ' && r != '/' && r != ':' || joins(name, i, r))
 	}
 	if n := utf8.RuneCountInString(name); !hasPlaceholder(name) && (!ok || n < 1 || n > 64) {
 		return fmt.Errorf(`expected a name of 1 to 64 printable characters without space, "/" and ":", got %s`, parse.Quote(name))

@@ -330,3 +330,18 @@ func TestHandWrittenJSON(t *testing.T) {
 		t.Errorf("loaded as %s", canonical(t, l))
 	}
 }
+
+// TestProxyNames: a non-joiner is part of Persian words, and nowhere else anything
+// that is not seen.
+func TestProxyNames(t *testing.T) {
+	for name, ok := range map[string]bool{
+		"VPS-1": true, "مسکونی": true, "پروکسی\u200cتهران": true, strings.Repeat("ن", 64): true,
+		"": false, ".": false, "..": false, "a b": false, "a/b": false, "a:b": false, strings.Repeat("n", 65): false,
+		"\u200cپروکسی": false, "پروکسی\u200c": false, "پروکسی\u200c\u200cتهران": false, "V\u200cPS": false, "V\u200bPS": false, "V\x00S": false,
+		"V\xffS": false, "V\u202eSP": false,
+	} {
+		if err := checkProxyName(name); (err == nil) != ok {
+			t.Errorf("%q: %v", name, err)
+		}
+	}
+}

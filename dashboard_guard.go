@@ -73,9 +73,12 @@ func forwardedBy(header http.Header) string {
 }
 
 func isLoopbackHost(hostport string) bool {
-	host, _, err := net.SplitHostPort(hostport)
+	host, port, err := net.SplitHostPort(hostport)
 	if err != nil {
 		host = strings.Trim(hostport, "[]")
+	}
+	if strings.Trim(port, "0123456789") != "" {
+		return false
 	}
 	host = strings.ToLower(strings.TrimSuffix(host, "."))
 	if host == "localhost" {
@@ -120,7 +123,7 @@ func isSameOrigin(r *http.Request) bool {
 		return true
 	}
 	u, err := url.Parse(origin)
-	if err != nil || u.Host == "" || r.TLS != nil && u.Scheme != "https" {
+	if err != nil || len(r.Header["Origin"]) > 1 || u.Host == "" || r.TLS != nil && u.Scheme != "https" {
 		return false // whoever listens in can write a page of http://
 	}
 	return strings.EqualFold(u.Host, r.Host)

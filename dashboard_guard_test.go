@@ -74,6 +74,7 @@ func TestDashboardActions(t *testing.T) {
 		{"no token", "POST", []string{own, fetch}, 403},
 		{"wrong token", "POST", []string{"X-Proxy-Pool-Token: nope", own, fetch}, 403},
 		{"no page at all", "POST", []string{token}, 403},
+		{"two origins", "POST", []string{token, own, "Origin: https://evil.example.net"}, 403},
 		{"another origin", "POST", []string{token, "Origin: https://evil.example.net"}, 403},
 		{"no origin to speak of", "POST", []string{token, "Origin: null"}, 403},
 		{"another site", "POST", []string{token, own, "Sec-Fetch-Site: cross-site"}, 403},

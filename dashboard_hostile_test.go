@@ -135,6 +135,7 @@ func TestDashboardAnswersStrangers(t *testing.T) {
 		{"no host", "GET /proxies/api/status HTTP/1.0\n\n", "403 Forbidden"},
 		{"an empty host", "GET /proxies/api/status HTTP/1.1\nHost:\nConnection: close\n\n", "400 Bad Request"},
 		{"two hosts", "GET /proxies/api/status HTTP/1.1\nHost: localhost\nHost: evil.example.net\nConnection: close\n\n", "400 Bad Request"},
+		{"a name that begins as an address", "GET /proxies/api/status HTTP/1.1\nHost: 127.0.0.1:80.example.net\nConnection: close\n\n", "403 Forbidden"},
 		{"a host in the request line", "GET http://localhost/proxies/api/status HTTP/1.1\n" + own + "\n", "Content-Length: 0\r\n"}, // handed on
 		{"a field that is folded", "GET /proxies/api/status HTTP/1.1\n" + own + "Via:\n \n\n", "403 Forbidden"},
 		{"encoded slash of the API", "GET /proxies%2Fapi/status HTTP/1.1\n" + own + "\n", "404 Not Found"},

@@ -3,11 +3,13 @@ package proxypool
 import (
 	"bufio"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/caddy-proxypool/proxypool/internal/proxytest"
@@ -30,12 +32,15 @@ func (s *server) visit(method, path string, fields ...string) (*http.Response, s
 		if name == "Host" {
 			req.Host = value
 		} else {
-			req.Header.Set(name, value)
+			req.Header.Add(name, value)
 		}
 	}
 	c := client(s.t)
 	c.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 	resp, err := c.Do(req)
+	if errors.Is(err, syscall.ECONNRESET) {
+		resp, err = c.Do(req) // after a reload Caddy resets what the old listener had not taken yet
+	}
 	if err != nil {
 		s.t.Fatal(err)
 	}
