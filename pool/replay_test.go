@@ -211,6 +211,30 @@ func TestClientThatStopsSending(t *testing.T) {
 	}
 }
 
+// TestClientThatStopsSendingWhileItIsAnswered: the connection breaks because the
+// body did, and with it the answer that had begun. The route delivered.
+func TestClientThatStopsSendingWhileItIsAnswered(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		w := newWorld(t, named("A B"), nil)
+		w.fake["A"].be(behaviour{answer: func(c *fakeConn, req *http.Request) (*http.Response, error) {
+			_, _ = io.ReadFull(req.Body, make([]byte, 4))
+			return c.respond(200, readerFunc(func([]byte) (int, error) {
+				_, err := io.ReadAll(req.Body)
+				c.die()
+				return 0, err
+			})), nil
+		}})
+		req := w.request(http.MethodPut, "")
+		req.Body = io.NopCloser(io.MultiReader(strings.NewReader("half"), failingReader{io.ErrUnexpectedEOF}))
+		req.ContentLength = 8
+		o := w.send(req, api)
+		w.wantTrail(o, 200, "A:ok")
+		if n := w.route("A").failures.Load(); n != 0 || w.row("A").Failed != 0 || o.trace.Err != reasonClientGone {
+			t.Errorf("%d failures of the route, %d attempts failed, error %q", n, w.row("A").Failed, o.trace.Err)
+		}
+	})
+}
+
 // FuzzReplay reads a body through several views, in pieces of any size, and
 // compares what the last one sees, or was told that it cannot.
 func FuzzReplay(f *testing.F) {
