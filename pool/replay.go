@@ -25,8 +25,9 @@ type replayBody struct {
 	mu      sync.Mutex
 	current *bodyView // the only one that may read
 	kept    []byte
-	over    bool  // more than the limit went out: there is no other attempt
 	err     error // what ended the source, io.EOF included
+
+	over atomic.Bool // more than the limit went out: there is no other attempt. Set under mu
 
 	// For the silence watch: whether we wait for the client just now, and when
 	// the body last moved.
@@ -57,10 +58,11 @@ func (b *replayBody) view() *bodyView {
 func (b *replayBody) rewind() bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if !b.over {
+	again := !b.over.Load()
+	if again {
 		b.current = nil
 	}
-	return !b.over
+	return again
 }
 
 // settle ends the keeping: an answer was accepted, nothing is sent again.
@@ -68,7 +70,7 @@ func (b *replayBody) settle() {
 	// The last view may be reading from a slow client with the lock held; the
 	// kept bytes then go with the request.
 	if b.mu.TryLock() {
-		b.over = true
+		b.over.Store(true)
 		b.mu.Unlock()
 	}
 }
@@ -109,9 +111,10 @@ func (b *replayBody) read(v *bodyView, p []byte) (int, error) {
 
 func (b *replayBody) keep(p []byte) {
 	switch {
-	case b.over || len(p) == 0:
+	case b.over.Load() || len(p) == 0:
 	case int64(len(b.kept)+len(p)) > b.limit:
-		b.over, b.kept = true, nil
+		b.over.Store(true)
+		b.kept = nil
 	default:
 		if b.kept == nil && b.length > 0 {
 			b.kept = make([]byte, 0, min(b.length, b.limit, firstKept))
