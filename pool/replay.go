@@ -25,6 +25,7 @@ type replayBody struct {
 	mu      sync.Mutex
 	current *bodyView // the only one that may read
 	kept    []byte
+	came    int64 // from the source
 	err     error // what ended the source, io.EOF included
 
 	over atomic.Bool // more than the limit went out: there is no other attempt. Set under mu
@@ -76,15 +77,21 @@ func (b *replayBody) settle() {
 }
 
 // failure is what went wrong with reading from the client, nil where nothing did.
+// An end that comes too early is one: the server reads for itself what is left of a
+// body over HTTP/1.1 when an answer is written before its end.
 func (b *replayBody) failure() error {
 	if !b.mu.TryLock() {
 		return nil // still reading, so it has not failed
 	}
 	defer b.mu.Unlock()
-	if errors.Is(b.err, io.EOF) {
+	switch {
+	case !errors.Is(b.err, io.EOF):
+		return b.err
+	case b.came < b.length:
+		return io.ErrUnexpectedEOF
+	default:
 		return nil
 	}
-	return b.err
 }
 
 // read fills p for a view, from what is kept or from the source.
@@ -105,6 +112,7 @@ func (b *replayBody) read(v *bodyView, p []byte) (int, error) {
 	b.moved.Store(time.Now().UnixNano()) // before it looks as if we were waited for
 	b.waiting.Store(false)
 	b.keep(p[:n])
+	b.came += int64(n)
 	b.err = err
 	return n, err
 }
