@@ -52,6 +52,10 @@ test: ## Run all tests, with the race detector where there is a C compiler
 quick: ## Run all tests without the race detector
 	go test $(TESTFLAGS) ./...
 
+.PHONY: frugal
+frugal: ## Run the tests of allocations, memory and time, which mean nothing with the race detector
+	go test -count=1 -run '^(TestAllocations|TestIdleTunnelsAreCheap|TestSchedulerIsCheap|TestScrapeOfThousand)$$' $(TESTFLAGS) . ./relay ./health
+
 .PHONY: browser
 browser: ## Look at the dashboard with Chromium; screenshots go to .build/screenshots
 	go -C dashboard/browsertest test -v -count=1 -timeout 10m $(TESTFLAGS) ./...

@@ -286,6 +286,54 @@ func TestStreaming(t *testing.T) {
 	}
 }
 
+// TestEarlyAnswer: over HTTP/1.1, too, an answer may come while the client still
+// sends, and both arrive whole.
+func TestEarlyAnswer(t *testing.T) {
+	const size, piece = 100_000, 10_000
+	for name, length := range map[string]int64{"known length": size, "unknown length": -1} {
+		t.Run(name, func(t *testing.T) {
+			body, send := io.Pipe()
+			got := make(chan int64, 1)
+			origin := proxytest.NewOrigin(t, proxytest.OriginConfig{TLS: true, Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				control := http.NewResponseController(w)
+				_ = control.EnableFullDuplex()
+				_, _ = w.Write(make([]byte, piece))
+				_ = control.Flush()
+				n, err := io.Copy(io.Discard, r.Body)
+				if err != nil {
+					t.Errorf("reading the request: %v", err)
+				}
+				got <- n
+				_, _ = w.Write(make([]byte, piece))
+			})})
+			s := serve(t, onePool(t, "", proxytest.NewProxy(t, proxytest.ProxyConfig{})), reverse(origin.URL(), ""))
+			req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, s.url, body)
+			if err != nil {
+				t.Fatal(err)
+			}
+			req.ContentLength = length
+			go func() {
+				for range size / piece {
+					_, _ = send.Write(make([]byte, piece))
+					<-time.After(20 * time.Millisecond)
+				}
+				_ = send.Close()
+			}()
+			resp, err := client(t).Do(req)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer resp.Body.Close()
+			if answer, err := io.ReadAll(resp.Body); len(answer) != 2*piece || err != nil {
+				t.Errorf("%d bytes of the answer came, %v", len(answer), err)
+			}
+			if n := <-got; n != size {
+				t.Errorf("the target has %d bytes of the request", n)
+			}
+		})
+	}
+}
+
 // TestErrors: what the client gets where there is no answer.
 func TestErrors(t *testing.T) {
 	origin := proxytest.NewOrigin(t, proxytest.OriginConfig{TLS: true})

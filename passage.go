@@ -64,6 +64,11 @@ func (p *passage) RoundTrip(req *http.Request) (*http.Response, error) {
 		return nil, err
 	}
 	p.status = resp.StatusCode
+	if req.Body != nil {
+		// The answer may have come before the body's end. Over HTTP/1.1 the server
+		// would now read the rest for itself, and the target get a part of it.
+		_ = http.NewResponseController(p.writer).EnableFullDuplex()
+	}
 	if len(resp.Header["Server"]) > 0 {
 		delete(p.writer.Header(), "Server") // the target's, not Caddy's
 	}

@@ -131,7 +131,8 @@ func (b *answerBody) Close() error {
 }
 
 // end notes how the answer ended, once. That it broke off is the route's
-// failure, unless the client went away.
+// failure, unless the client went away: while it listened, or while it still
+// sent, which takes the answer's connection with it.
 func (b *answerBody) end(err error) {
 	if b.ended {
 		return
@@ -143,7 +144,7 @@ func (b *answerBody) end(err error) {
 	case errors.Is(err, io.EOF):
 		a.delivered()
 		a.conn.keepOrClose()
-	case errors.Is(err, errClosed), a.req.Context().Err() != nil:
+	case errors.Is(err, errClosed), a.req.Context().Err() != nil, a.body != nil && a.body.failure() != nil:
 		// The client has had enough; until then the route delivered.
 		if !b.dropped {
 			a.trace.Err = reasonClientGone

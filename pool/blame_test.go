@@ -182,6 +182,10 @@ func TestClientThatGoesAwayIsNobodysFailure(t *testing.T) {
 				if row := w.row("A"); row.Failed != 0 {
 					t.Errorf("%d attempts failed", row.Failed)
 				}
+				w.tick(time.Minute)
+				if n := w.fake["A"].open(); n != 0 {
+					t.Errorf("%d connections after keepalive", n)
+				}
 			})
 		})
 	}

@@ -1,6 +1,7 @@
 package pool
 
 import (
+	"context"
 	"net/http"
 	"strings"
 	"testing"
@@ -209,6 +210,23 @@ func TestHeldAnswer(t *testing.T) {
 			})
 		})
 	}
+}
+
+// TestHeldAnswerForNobody: a client that left while the next proxy was asked gets
+// no answer, and the connection of the one that was held is let go.
+func TestHeldAnswerForNobody(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		w := blocking(t, "A B", "A", 3)
+		w.fake["B"].be(behaviour{answer: silent})
+		req := w.request(http.MethodGet, "")
+		ctx, cancel := context.WithTimeout(req.Context(), 500*time.Millisecond)
+		defer cancel()
+		w.wantTrail(w.send(req.WithContext(ctx), api), 499, "A:blocked B:client_gone")
+		w.wantBlocked()
+		if n := w.fake["A"].open() + w.fake["B"].open(); n != 0 {
+			t.Errorf("%d connections are open", n)
+		}
+	})
 }
 
 // TestLastUsableProxyIsNeverBlocked: the good answer came through one that has

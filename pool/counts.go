@@ -121,7 +121,9 @@ func (x *exchange) tally(status int, own bool) {
 	}
 	for i := range x.trace.steps - 1 {
 		step := x.trace.at(i)
-		if step.outcome != reasonOverdue && step.proxy != x.trace.at(i+1).proxy {
+		switch {
+		case step.outcome == reasonOverdue, step.outcome == reasonClientGone: // the next one ran beside it
+		case step.proxy != x.trace.at(i+1).proxy:
 			c.failovers[failoverPlaces[step.outcome]].Add(1)
 		}
 	}

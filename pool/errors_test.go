@@ -59,19 +59,26 @@ func TestWhatTheClientGets(t *testing.T) {
 	}
 }
 
-// TestSentThenUnreachable: that the last failure was a connect does not mean
-// that nothing was written before.
+// TestSentThenUnreachable: that the last failure came before anything was written
+// does not mean that nothing was written before.
 func TestSentThenUnreachable(t *testing.T) {
-	inBubble(t, func(t *testing.T) {
-		w := newWorld(t, named("A B"), nil)
-		w.fake["A"].be(behaviour{answer: breaks})
-		w.fake["B"].be(behaviour{err: refused})
-		o := w.get()
-		w.wantTrail(o, 502, "A:conn_reset B:dial_refused")
-		if o.err.Unsent {
-			t.Error("the error says that nothing was written")
-		}
-	})
+	for trail, then := range map[string]behaviour{
+		"A:conn_reset B:dial_refused": {err: refused},
+		"A:conn_reset B:conn_closed":  {answer: refuses},
+	} {
+		t.Run(trail, func(t *testing.T) {
+			inBubble(t, func(t *testing.T) {
+				w := newWorld(t, named("A B"), nil)
+				w.fake["A"].be(behaviour{answer: breaks})
+				w.fake["B"].be(then)
+				o := w.get()
+				w.wantTrail(o, 502, trail)
+				if o.err.Unsent {
+					t.Error("the error says that nothing was written")
+				}
+			})
+		})
+	}
 }
 
 func TestNoneUsable(t *testing.T) {

@@ -406,7 +406,8 @@ func TestUpgradesGoOverHTTP1(t *testing.T) {
 	})
 }
 
-// TestClientGoneWhileConnecting: the trail names the proxies that were under way.
+// TestClientGoneWhileConnecting: the trail names the proxies that were under way,
+// and none of them was failed over from.
 func TestClientGoneWhileConnecting(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		w := newWorld(t, named("A B C"), func(c *Config) { c.Options.HedgeDelay = 100 * time.Millisecond })
@@ -419,6 +420,9 @@ func TestClientGoneWhileConnecting(t *testing.T) {
 		w.wantTrail(w.send(req.WithContext(ctx), api), 499, "A:client_gone B:client_gone")
 		if got := w.fake["C"].dialled(); got != 0 {
 			t.Errorf("%d connects for a client that is gone", got)
+		}
+		if got := w.counted(); got != "499:1 hedges:1" {
+			t.Errorf("counted as %q", got)
 		}
 	})
 }

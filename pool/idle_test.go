@@ -24,6 +24,9 @@ func TestKeepalive(t *testing.T) {
 				if got := w.fake["A"].open(); got != 0 {
 					t.Errorf("%d connections after keepalive", got)
 				}
+				if list := w.route("A").shared.Load(); h2 && len(*list) != 0 {
+					t.Errorf("%d connections that are closed are still listed", len(*list))
+				}
 				w.get()
 				if got := w.fake["A"].dialled(); got != 2 {
 					t.Errorf("%d connects", got)
@@ -131,6 +134,10 @@ func TestUnreadAnswer(t *testing.T) {
 				_ = o.resp.Body.Close()
 				if got := w.fake["A"].open(); (got == 1) != h2 {
 					t.Errorf("%d connections are open", got)
+				}
+				w.tick(57 * time.Second)
+				if got := w.fake["A"].open(); got != 0 {
+					t.Errorf("%d connections after keepalive", got)
 				}
 				w.get()
 				if row := w.row("A"); row.Failed != 0 || w.route("A").failures.Load() != 0 {

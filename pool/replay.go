@@ -25,8 +25,10 @@ type replayBody struct {
 	mu      sync.Mutex
 	current *bodyView // the only one that may read
 	kept    []byte
-	over    bool  // more than the limit went out: there is no other attempt
+	came    int64 // from the source
 	err     error // what ended the source, io.EOF included
+
+	over atomic.Bool // more than the limit went out: there is no other attempt. Set under mu
 
 	// For the silence watch: whether we wait for the client just now, and when
 	// the body last moved.
@@ -57,10 +59,11 @@ func (b *replayBody) view() *bodyView {
 func (b *replayBody) rewind() bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if !b.over {
+	again := !b.over.Load()
+	if again {
 		b.current = nil
 	}
-	return !b.over
+	return again
 }
 
 // settle ends the keeping: an answer was accepted, nothing is sent again.
@@ -68,21 +71,27 @@ func (b *replayBody) settle() {
 	// The last view may be reading from a slow client with the lock held; the
 	// kept bytes then go with the request.
 	if b.mu.TryLock() {
-		b.over = true
+		b.over.Store(true)
 		b.mu.Unlock()
 	}
 }
 
 // failure is what went wrong with reading from the client, nil where nothing did.
+// An end that comes too early is one: the server reads for itself what is left of a
+// body over HTTP/1.1 when an answer is written before its end.
 func (b *replayBody) failure() error {
 	if !b.mu.TryLock() {
 		return nil // still reading, so it has not failed
 	}
 	defer b.mu.Unlock()
-	if errors.Is(b.err, io.EOF) {
+	switch {
+	case !errors.Is(b.err, io.EOF):
+		return b.err
+	case b.came < b.length:
+		return io.ErrUnexpectedEOF
+	default:
 		return nil
 	}
-	return b.err
 }
 
 // read fills p for a view, from what is kept or from the source.
@@ -103,15 +112,17 @@ func (b *replayBody) read(v *bodyView, p []byte) (int, error) {
 	b.moved.Store(time.Now().UnixNano()) // before it looks as if we were waited for
 	b.waiting.Store(false)
 	b.keep(p[:n])
+	b.came += int64(n)
 	b.err = err
 	return n, err
 }
 
 func (b *replayBody) keep(p []byte) {
 	switch {
-	case b.over || len(p) == 0:
+	case b.over.Load() || len(p) == 0:
 	case int64(len(b.kept)+len(p)) > b.limit:
-		b.over, b.kept = true, nil
+		b.over.Store(true)
+		b.kept = nil
 	default:
 		if b.kept == nil && b.length > 0 {
 			b.kept = make([]byte, 0, min(b.length, b.limit, firstKept))

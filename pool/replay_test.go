@@ -2,6 +2,7 @@ package pool
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -205,6 +206,38 @@ func TestClientThatStopsSending(t *testing.T) {
 				w.wantTrail(o, tt.status, "A:client_gone")
 				if n := w.route("A").failures.Load() + w.proxy("A").State.failures.Load(); n != 0 || w.fake["B"].dialled() != 0 {
 					t.Errorf("%d failures, %d connects through the next proxy", n, w.fake["B"].dialled())
+				}
+			})
+		})
+	}
+}
+
+// TestClientThatStopsSendingWhileItIsAnswered: the connection breaks because the
+// body did, and with it the answer that had begun. The route delivered.
+func TestClientThatStopsSendingWhileItIsAnswered(t *testing.T) {
+	for name, end := range map[string]error{
+		"gone":                       io.ErrUnexpectedEOF,
+		"the server reads the rest":  io.EOF,
+		"the server closes the body": http.ErrBodyReadAfterClose,
+	} {
+		t.Run(name, func(t *testing.T) {
+			inBubble(t, func(t *testing.T) {
+				w := newWorld(t, named("A B"), nil)
+				w.fake["A"].be(behaviour{answer: func(c *fakeConn, req *http.Request) (*http.Response, error) {
+					_, _ = io.ReadFull(req.Body, make([]byte, 4))
+					return c.respond(200, readerFunc(func([]byte) (int, error) {
+						_, err := io.ReadAll(req.Body)
+						c.die()
+						return 0, cmp.Or(err, io.ErrUnexpectedEOF)
+					})), nil
+				}})
+				req := w.request(http.MethodPut, "")
+				req.Body = io.NopCloser(io.MultiReader(strings.NewReader("half"), failingReader{end}))
+				req.ContentLength = 8
+				o := w.send(req, api)
+				w.wantTrail(o, 200, "A:ok")
+				if n := w.route("A").failures.Load(); n != 0 || w.row("A").Failed != 0 || o.trace.Err != reasonClientGone {
+					t.Errorf("%d failures of the route, %d attempts failed, error %q", n, w.row("A").Failed, o.trace.Err)
 				}
 			})
 		})

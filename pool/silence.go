@@ -231,7 +231,7 @@ func (w *watch) following() *Proxy {
 }
 
 // safeToRepeat reports whether the request could be sent again although it was
-// sent, without a look at how much of its body is at hand.
+// sent: it may be, and all of its body is at hand.
 func (x *exchange) safeToRepeat() bool {
-	return idempotent(x.req) || x.opts.RetryUnsafe
+	return (idempotent(x.req) || x.opts.RetryUnsafe) && (x.body == nil || !x.body.over.Load())
 }

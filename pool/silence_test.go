@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -111,6 +112,31 @@ func TestDeadRoute(t *testing.T) {
 				}
 				if most := w.origin.most(); most > 2 {
 					t.Errorf("one arrived %d times", most)
+				}
+			})
+		})
+	}
+}
+
+// TestDeadRouteAfterALargeUpload: what can't be sent again waits on as a POST
+// does, because the answer may come all the same.
+func TestDeadRouteAfterALargeUpload(t *testing.T) {
+	for size, want := range map[int]string{4: "A:silent B:ok", 5: "A:ok"} {
+		t.Run(fmt.Sprint(size), func(t *testing.T) {
+			inBubble(t, func(t *testing.T) {
+				w := newWorld(t, named("A B"), func(c *Config) { c.Options.ReplayBuffer = 4 })
+				w.fallSilent(behaviour{delay: forever, answer: func(c *fakeConn, req *http.Request) (*http.Response, error) {
+					if err := c.arrive(req); err != nil {
+						return nil, err
+					}
+					return after(10*time.Second, func(c *fakeConn, _ *http.Request) (*http.Response, error) {
+						return c.respond(200, strings.NewReader("late")), nil
+					})(c, req)
+				}})
+				w.settledMedian("A", time.Millisecond)
+				w.wantTrail(w.send(w.request(http.MethodPut, strings.Repeat("x", size)), api), 200, want)
+				if got := w.route("A").failures.Load(); want != "A:ok" && got != 1 {
+					t.Errorf("%d failures of the route, want 1", got)
 				}
 			})
 		})
