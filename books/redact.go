@@ -61,20 +61,19 @@ func hidePlainTokens(path string) string {
 	found := false
 	expected := -1 // a token broke off behind its colon; the secret has at least so many characters
 	for i, s := range segments {
-		if at, rest := findToken(s); at >= 0 {
+		at, rest := findToken(s)
+		if s != "" && expected >= 0 && secretLength(s) >= expected {
+			at = 0 // it is the secret, whatever comes behind it
+		}
+		switch {
+		case at >= 0:
 			segments[i] = s[:at] + hidden
-			found, expected = true, rest
-			continue
-		}
-		if s == "" {
-			continue
-		}
-		if expected >= 0 && secretLength(s) >= expected {
-			segments[i] = hidden
 			found = true
+		case s == "":
+			continue
 		}
-		expected = -1
-		if strings.HasSuffix(s, ":") && digitsBefore(s, len(s)-1) < len(s)-1 {
+		expected = rest
+		if rest < 0 && strings.HasSuffix(s, ":") && digitsBefore(s, len(s)-1) < len(s)-1 {
 			expected = minSecret
 		}
 	}
