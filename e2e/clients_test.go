@@ -80,31 +80,12 @@ func (c *clients) over(t *testing.T) {
 	})
 }
 
-// needs skips the test where a program is not there, or fails it where all have
-// to be: where E2E_REQUIRE_CLIENTS is set.
-func needs(t *testing.T, program ...string) {
+// needs is for a program that a client runs in.
+func needs(t *testing.T, program string) {
 	t.Helper()
-	out, err := exec.CommandContext(t.Context(), program[0], program[1:]...).CombinedOutput()
-	switch {
-	case err == nil:
-	case os.Getenv("E2E_REQUIRE_CLIENTS") != "":
-		t.Fatalf("missing: %q: %v\n%s", program, err, out)
-	default:
-		t.Skipf("missing: %q: %v", program, err)
+	if caddytest.Program(program) == "" {
+		caddytest.Lacks(t, program)
 	}
-}
-
-// pythonWith is a Python that has some modules: that of the system may have them
-// where another one comes first in PATH.
-func pythonWith(t *testing.T, modules string) (path string) {
-	t.Helper()
-	const ofSystem = "/usr/bin/python3"
-	probe := []string{"-c", "import " + modules}
-	if exec.CommandContext(t.Context(), ofSystem, probe...).Run() == nil {
-		return ofSystem
-	}
-	needs(t, append([]string{"python3"}, probe...)...)
-	return "python3"
 }
 
 // TestClients runs the programs of examples/clients: through the forward front, of
@@ -121,20 +102,24 @@ func TestClients(t *testing.T) {
 		command func(t *testing.T) []string
 	}{
 		{"curl", func(t *testing.T) []string {
-			needs(t, "curl", "--version")
+			needs(t, "curl")
 			return []string{dir + "curl.sh"}
 		}},
 		{"requests", func(t *testing.T) []string {
-			return []string{pythonWith(t, "requests"), dir + "python/requests_via_proxy.py"}
+			return []string{caddytest.PythonWith(t, "requests"), dir + "python/requests_via_proxy.py"}
 		}},
-		{"Django", func(t *testing.T) []string { return []string{pythonWith(t, "requests, django"), djangoProject(t)} }},
+		{"Django", func(t *testing.T) []string {
+			return []string{caddytest.PythonWith(t, "requests, django"), djangoProject(t)}
+		}},
 		{"Node", func(t *testing.T) []string {
-			needs(t, "node", "--version")
+			needs(t, "node")
 			return []string{"node", dir + "node/fetch.mjs"}
 		}},
 		{"Go", func(t *testing.T) []string {
 			built := filepath.Join(t.TempDir(), "client")
-			needs(t, "go", "build", "-o", built, dir+"go")
+			if out, err := exec.CommandContext(t.Context(), "go", "build", "-o", built, dir+"go").CombinedOutput(); err != nil {
+				t.Fatalf("building the client: %v\n%s", err, out)
+			}
 			return []string{built}
 		}},
 	} {
@@ -232,7 +217,7 @@ print(answer.status_code, answer.text)
 func TestActiveProxy(t *testing.T) {
 	t.Parallel()
 	c := newClients(t)
-	command := []string{pythonWith(t, "requests"), "../examples/clients/python/get_active_proxy.py", "https://" + apiName}
+	command := []string{caddytest.PythonWith(t, "requests"), "../examples/clients/python/get_active_proxy.py", "https://" + apiName}
 	for _, step := range []struct {
 		name    string
 		disable []string

@@ -15,6 +15,7 @@ import (
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/caddyconfig"
 
+	"github.com/caddy-proxypool/proxypool/internal/caddytest"
 	"github.com/caddy-proxypool/proxypool/internal/proxytest"
 )
 
@@ -74,31 +75,27 @@ func (w *clientWorld) run(t *testing.T, command []string, env ...string) (output
 // clients are the programs by name, with the command that runs each.
 func clients(t *testing.T) map[string][]string {
 	t.Helper()
+	for _, program := range []string{"node", "curl"} {
+		if caddytest.Program(program) == "" {
+			caddytest.Lacks(t, program)
+		}
+	}
 	built := filepath.Join(t.TempDir(), "client")
 	out, err := exec.CommandContext(t.Context(), "go", "build", "-o", built, "./clients/go").CombinedOutput()
 	if err != nil {
 		t.Fatalf("building the Go client: %v\n%s", err, out)
 	}
 	return map[string][]string{
-		"python": {"python3", "clients/python/requests_via_proxy.py"},
+		"python": {python(t), "clients/python/requests_via_proxy.py"},
 		"node":   {"node", "clients/node/fetch.mjs"},
 		"curl":   {"clients/curl.sh"},
 		"go":     {built},
 	}
 }
 
-// needs skips a client whose language is not on this machine.
-func needs(t *testing.T, name string) {
+func python(t *testing.T) string {
 	t.Helper()
-	probes := map[string][]string{
-		"python": {"python3", "-c", "import requests"},
-		"node":   {"node", "--version"},
-		"curl":   {"curl", "--version"},
-		"go":     {"go", "version"},
-	}
-	if err := exec.CommandContext(t.Context(), probes[name][0], probes[name][1:]...).Run(); err != nil {
-		t.Skipf("%s is not on this machine: %v", name, err)
-	}
+	return caddytest.PythonWith(t, "requests, django")
 }
 
 // TestClients runs each client through a proxy, as its comment says.
@@ -121,7 +118,6 @@ func TestClients(t *testing.T) {
 	for name, command := range clients(t) {
 		for _, test := range tests {
 			t.Run(name+"/"+test.name, func(t *testing.T) {
-				needs(t, name)
 				before := w.asked()
 				out, ok := w.run(t, append(command, test.url),
 					"HTTPS_PROXY="+test.proxy, "HTTP_PROXY="+test.proxy, "http_proxy="+test.proxy)
@@ -147,17 +143,16 @@ func TestClientsWithNamedProxy(t *testing.T) {
 	commands := clients(t)
 	const url, django = "https://" + clientsTarget, "from django_settings import *; import requests, sys; print(requests.get(sys.argv[1]).text)"
 	tests := []struct {
-		name, needs string
-		command     []string
+		name    string
+		command []string
 	}{
-		{"python", "python", append(commands["python"], "--proxy", w.proxy.URL(), url)},
-		{"go", "go", append(commands["go"], "-proxy", w.proxy.URL(), url)},
-		{"curl", "curl", append(commands["curl"], url, w.proxy.URL())},
-		{"django", "python", []string{"python3", "-c", django, url}},
+		{"python", append(commands["python"], "--proxy", w.proxy.URL(), url)},
+		{"go", append(commands["go"], "-proxy", w.proxy.URL(), url)},
+		{"curl", append(commands["curl"], url, w.proxy.URL())},
+		{"django", []string{commands["python"][0], "-c", django, url}},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			needs(t, test.needs)
 			before := w.asked()
 			out, ok := w.run(t, test.command, "PYTHONPATH=clients/python", "PROXY_POOL_URL="+w.proxy.URL())
 			if asked := w.asked() - before; !ok || asked != 1 || !strings.Contains(out, "hello") {
@@ -170,7 +165,6 @@ func TestClientsWithNamedProxy(t *testing.T) {
 // TestActiveProxyClient asks a real pool. Where it names no proxy, the client
 // fails, and calls nothing.
 func TestActiveProxyClient(t *testing.T) {
-	needs(t, "python")
 	w := newClientWorld(t)
 	admin := "127.0.0.1:" + freePorts(t, "admin")["admin"]
 	config := fmt.Sprintf("{\nadmin %s\npersist_config off\nproxy_pool {\nstorage memory\npool main {\nhealth_check off\nproxy One %s\n}\n}\n}\n", admin, w.proxy.URL())
@@ -196,13 +190,13 @@ func TestActiveProxyClient(t *testing.T) {
 		if step.action != "" {
 			act(t, "http://"+admin+"/proxy_pool/proxies/main/One/"+step.action)
 		}
-		out, ok := w.run(t, []string{"python3", "clients/python/get_active_proxy.py", "https://" + clientsTarget},
+		out, ok := w.run(t, []string{python(t), "clients/python/get_active_proxy.py", "https://" + clientsTarget},
 			"CADDY_ADMIN=http://"+admin, "HTTPS_PROXY="+w.proxy.URL(), "HTTP_PROXY=http://127.0.0.1:1")
 		if ok != step.ok || !strings.Contains(out, step.prints) || w.asked() != step.asked {
 			t.Errorf("after %q: succeeded %v, the API was asked %d times, printed\n%s\nwant %+v", step.action, ok, w.asked(), out, step)
 		}
 	}
-	out, ok := w.run(t, []string{"python3", "clients/python/get_active_proxy.py", "https://" + clientsTarget}, "CADDY_ADMIN=http://127.0.0.1:1")
+	out, ok := w.run(t, []string{python(t), "clients/python/get_active_proxy.py", "https://" + clientsTarget}, "CADDY_ADMIN=http://127.0.0.1:1")
 	if ok || !strings.Contains(out, "NoProxyUsable: asking Caddy for a proxy") {
 		t.Errorf("without Caddy: succeeded %v, printed\n%s", ok, out)
 	}

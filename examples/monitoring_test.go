@@ -15,6 +15,8 @@ import (
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/caddyconfig"
+
+	"github.com/caddy-proxypool/proxypool/internal/caddytest"
 )
 
 // runExample runs a Caddyfile of the examples, without checks, on ports of the
@@ -125,13 +127,9 @@ func seriesOf(text string) map[string]bool {
 // "prometheus".
 func promtool(t *testing.T, args ...string) {
 	t.Helper()
-	tool, err := exec.LookPath("promtool")
-	switch {
-	case err == nil:
-	case os.Getenv("EXAMPLES_REQUIRE_PROMTOOL") != "":
-		t.Fatal("promtool is missing")
-	default:
-		t.Skip("promtool is missing: it comes with Prometheus")
+	tool := caddytest.Program("promtool")
+	if tool == "" {
+		caddytest.Lacks(t, "promtool (apt-get install prometheus)")
 	}
 	if out, err := exec.CommandContext(t.Context(), tool, args...).CombinedOutput(); err != nil {
 		t.Errorf("promtool %s: %v\n%s", strings.Join(args, " "), err, out)

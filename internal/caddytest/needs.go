@@ -68,6 +68,19 @@ func there(t testing.TB, program string) bool {
 // PATH.
 const Python = "/usr/bin/python3"
 
+// PythonWith is a Python that has some modules, such as "requests, django": Debian's,
+// or the one in PATH. Where neither has them the test [Lacks] them.
+func PythonWith(t testing.TB, modules string) (path string) {
+	t.Helper()
+	for _, path := range []string{Python, "python3"} {
+		if exec.CommandContext(t.Context(), path, "-c", "import "+modules).Run() == nil {
+			return path
+		}
+	}
+	Lacks(t, "Python with "+modules+" (apt-get install python3-requests python3-django)")
+	return ""
+}
+
 // Program is the path of a program, "" where it is not there. Those of servers are
 // where the PATH of users does not lead.
 func Program(name string) (path string) {

@@ -12,6 +12,7 @@ import (
 	"syscall"
 	"testing"
 
+	"github.com/caddy-proxypool/proxypool/internal/caddytest"
 	"github.com/caddy-proxypool/proxypool/pool"
 )
 
@@ -20,7 +21,7 @@ func mountDisk(t *testing.T, size string) string {
 	t.Helper()
 	dir := t.TempDir()
 	if err := syscall.Mount("tmpfs", dir, "tmpfs", 0, "mode=700,size="+size); err != nil {
-		t.Skipf("cannot mount a disk, which takes the rights of root: %v", err)
+		caddytest.Lacks(t, fmt.Sprintf("a small disk, which root may mount: %v", err))
 	}
 	t.Cleanup(func() {
 		if err := syscall.Unmount(dir, 0); err != nil {
