@@ -85,7 +85,7 @@ func save(p *plot.Plot, name string) error {
 		return err
 	}
 	const family = "font-family:Liberation Sans"
-	return os.WriteFile(name, bytes.ReplaceAll(svg.Bytes(), []byte(family), []byte(family+",Arimo,Arial,Helvetica,sans-serif")), 0o644) //nolint:gosec // a picture of the documentation
+	return os.WriteFile(name, bytes.ReplaceAll(svg.Bytes(), []byte(family), []byte(family+",Arimo,Arial,Helvetica,sans-serif")), 0o644)
 }
 
 func read(name string) (points []point, err error) {
