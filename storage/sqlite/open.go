@@ -150,15 +150,21 @@ func inspect(ctx context.Context, path string, known int) error {
 		return err
 	case id != applicationID && (tables > 0 || id != 0):
 		return errors.New("the file belongs to another program: give the store another path")
-	case version > known:
-		return newerVersion(version, known)
 	}
-	return nil
+	return mayRead(version, known)
 }
 
-func newerVersion(version, known int) error {
-	return fmt.Errorf("the file is of version %d, and this program knows version %d: "+
-		"use a newer version of the program, or give this one another path", version, known)
+// mayRead refuses the version of a file that this program cannot bring to
+// its own.
+func mayRead(version, known int) error {
+	switch {
+	case version < 0:
+		return fmt.Errorf("its version is %d: %w", version, errDamaged)
+	case version > known:
+		return fmt.Errorf("the file is of version %d, and this program knows version %d: "+
+			"use a newer version of the program, or give this one another path", version, known)
+	}
+	return nil
 }
 
 // source is what the driver opens: a file and options.

@@ -120,8 +120,8 @@ func migrate(ctx context.Context, conn *sql.Conn, steps []string) error {
 	if err != nil {
 		return err
 	}
-	if version > len(steps) {
-		return newerVersion(version, len(steps))
+	if err := mayRead(version, len(steps)); err != nil {
+		return err
 	}
 	for ; version < len(steps); version++ {
 		script := fmt.Sprintf("%s; PRAGMA user_version = %d;", steps[version], version+1)
