@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"cmp"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"time"
 
@@ -134,17 +135,23 @@ func checkStorage(raw json.RawMessage) error {
 	if absent(raw) {
 		return nil
 	}
-	var store struct {
-		Module string `json:"module"`
+	name := moduleNamed(raw, "module")
+	if name == "" {
+		return errors.New(`storage: expected a "module", the name of a store`)
 	}
-	if err := json.Unmarshal(raw, &store); err != nil {
-		return fmt.Errorf("storage: %w", err)
-	}
-	if store.Module == "" {
-		return fmt.Errorf(`storage: expected a "module", the name of a store`)
-	}
-	_, err := findModule("storage", storageNamespace, store.Module)
+	_, err := findModule("storage", storageNamespace, name)
 	return err
+}
+
+// moduleNamed is the name of the module that raw configures, "" where the key for it
+// does not hold one. Keys are told apart by case, as Caddy does, whose error for a
+// missing one would show all of raw, and so passwords and tokens.
+func moduleNamed(raw json.RawMessage, key string) (name string) {
+	var fields map[string]json.RawMessage
+	if json.Unmarshal(raw, &fields) != nil || json.Unmarshal(fields[key], &name) != nil {
+		return ""
+	}
+	return name
 }
 
 func absent(raw json.RawMessage) bool {

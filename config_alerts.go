@@ -106,12 +106,10 @@ func (c *AlertsConfig) checkDailyReport() error {
 }
 
 func checkNotifier(raw json.RawMessage) error {
-	var notifier struct {
-		Module string `json:"notifier"`
-	}
-	if err := json.Unmarshal(raw, &notifier); err != nil || notifier.Module == "" {
+	name := moduleNamed(raw, "notifier")
+	if name == "" {
 		return fmt.Errorf(`expected a "notifier", the name of a module, one of %s`, moduleNames(notifierNamespace))
 	}
-	_, err := findModule("notifier", notifierNamespace, notifier.Module)
+	_, err := findModule("notifier", notifierNamespace, name)
 	return err
 }

@@ -41,6 +41,7 @@ func TestAlertsMistakes(t *testing.T) {
 		"report unset":          {`{"daily_report": "{env.PP_UNSET}"}`, `daily_report: evaluated placeholder {env.PP_UNSET} is empty`},
 		"null notifier":         {`{"notifiers": [{"notifier": "webhook"}, null]}`, `notifiers: number 2 must not be null`},
 		"notifier without name": {`{"notifiers": [{"url": "https://us:hunter2@h"}]}`, `notifiers: number 1: expected a "notifier", the name of a module, one of ` + expected},
+		"another case":          {`{"notifiers": [{"Notifier": "webhook", "url": "https://us:hunter2@h"}]}`, `notifiers: number 1: expected a "notifier", the name of a module, one of ` + expected},
 		"empty name":            {`{"notifiers": [{"notifier": ""}]}`, `notifiers: number 1: expected a "notifier", the name of a module, one of ` + expected},
 		"number for a name":     {`{"notifiers": [{"notifier": 7}]}`, `notifiers: number 1: expected a "notifier", the name of a module, one of ` + expected},
 		"name alone":            {`{"notifiers": ["webhook"]}`, `notifiers: number 1: expected a "notifier", the name of a module, one of ` + expected},

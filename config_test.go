@@ -24,6 +24,7 @@ func TestAppMistakes(t *testing.T) {
 	}
 	for name, test := range map[string]struct{ config, want string }{
 		"another store":                      {`{"storage": {"module": "postgres"}}`, `storage: unknown module "postgres", expected one of memory, sqlite`},
+		"storage in another case":            {`{"storage": {"Module": "memory", "path": "secret"}}`, `storage: expected a "module", the name of a store`},
 		"storage without module":             {`{"storage": {}}`, `storage: expected a "module", the name of a store`},
 		"retention":                          {`{"usage_log": {"enabled": true, "retention": "30m"}}`, `usage_log: retention: must be at least one hour, got 30m0s`},
 		"retention of nothing":               {`{"usage_log": {"retention": 0}}`, `usage_log: retention: must be more than 0, got 0s`},

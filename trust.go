@@ -4,6 +4,7 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"strconv"
 
@@ -37,6 +38,9 @@ func (t trust) config() *tls.Config {
 func (r *registry) loadTrust(ctx caddy.Context, holder any, raw json.RawMessage) (trust, error) {
 	if absent(raw) {
 		return trust{}, nil
+	}
+	if moduleNamed(raw, "provider") == "" {
+		return trust{}, errors.New(`tls_trust_pool: expected a "provider", the name of a module`)
 	}
 	module, err := ctx.LoadModule(holder, "TLSTrustPoolRaw")
 	if err != nil {
