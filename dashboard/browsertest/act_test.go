@@ -16,7 +16,9 @@ func (b *browser) do(proxy, action string) {
 	b.t.Helper()
 	b.until(badge(proxy) + " !== undefined")
 	b.click("li[data-id=\"main/" + proxy + "\"] summary")
-	b.click("li[data-id=\"main/" + proxy + "\"] [data-action=" + action + "]")
+	button := "li[data-id=\"main/" + proxy + "\"] [data-action=" + action + "]"
+	b.until("document.querySelector('" + button + "') !== null") // the menu is filled once it is open
+	b.click(button)
 }
 
 func TestEveryActionDoesWhatItSays(t *testing.T) {
