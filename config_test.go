@@ -346,3 +346,16 @@ func TestProxyNames(t *testing.T) {
 		}
 	}
 }
+
+// TestTrustPoolWithoutProvider: Caddy's own error would show all of it.
+func TestTrustPoolWithoutProvider(t *testing.T) {
+	for _, config := range []string{
+		`{"storage": {"module": "memory"}, "pools": [{"name": "main", "tls_trust_pool": {"Provider": "http", "endpoints": ["https://us:hunter2@h"]}, "proxies": [{"name": "A", "url": "direct"}]}]}`,
+		`{"storage": {"module": "memory"}, "pools": [{"name": "main", "proxies": [{"name": "A", "url": "https://h", "tls_trust_pool": {"endpoints": ["https://us:hunter2@h"]}}]}]}`,
+	} {
+		_, err := provisionedConfig(t, []byte(config))
+		if err == nil || !strings.Contains(err.Error(), `tls_trust_pool: expected a "provider", the name of a module`) || strings.Contains(err.Error(), "hunter2") {
+			t.Errorf("%s: %v", config, err)
+		}
+	}
+}
