@@ -3,6 +3,7 @@ package proxypool
 import (
 	"encoding/json"
 	"errors"
+	goflag "flag" // flag is a function of the command
 	"os"
 	"path/filepath"
 	"strings"
@@ -126,7 +127,11 @@ func canonical(t *testing.T, v any) string {
 // panics, no error shows a password, and what was read is valid when loaded.
 func FuzzCaddyfile(f *testing.F) {
 	const password = "Passw0rd-4711"
-	for _, path := range must(filepath.Glob("caddyfile/testdata/*.caddyfiletest")) {
+	for i, path := range must(filepath.Glob("caddyfile/testdata/*.caddyfiletest")) {
+		// A fuzzer first weighs every seed, at 0.1 to 0.5 s of a busy machine for each.
+		if goflag.Lookup("test.fuzz").Value.String() != "" && i%8 != 0 {
+			continue
+		}
 		input, _, _ := strings.Cut(string(must(os.ReadFile(path))), "\n----------\n")
 		f.Add(input)
 	}
