@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -18,6 +17,8 @@ import (
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/caddyconfig"
+
+	"github.com/caddy-proxypool/proxypool/internal/caddytest"
 )
 
 // crowd is a running Caddy with a pool of many proxies, of which the first is the
@@ -31,7 +32,7 @@ func newCrowd(b *testing.B, proxies int, more string) *crowd {
 	b.Helper()
 	origin := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, "ok") }))
 	b.Cleanup(origin.Close)
-	c := &crowd{B: b, admin: freeAddr(b), front: freeAddr(b)}
+	c := &crowd{B: b, admin: caddytest.FreeAddr(b), front: caddytest.FreeAddr(b)}
 	var text strings.Builder
 	fmt.Fprintf(&text, "{\nadmin %s\nauto_https off\npersist_config off\nlog {\noutput discard\n}\nproxy_pool {\nstorage memory\npool main {\nhealth_check off\n", c.admin)
 	text.WriteString("proxy Own direct {\npriority 1\n}\n")
@@ -48,16 +49,6 @@ func newCrowd(b *testing.B, proxies int, more string) *crowd {
 	}
 	b.Cleanup(func() { _ = caddy.Stop() })
 	return c
-}
-
-func freeAddr(b *testing.B) string {
-	b.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		b.Fatal(err)
-	}
-	defer l.Close()
-	return l.Addr().String()
 }
 
 // get asks an address, and returns how much the answer has.

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"runtime/pprof"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -138,7 +139,12 @@ func (l *traffic) waitFor(t *testing.T, n int) {
 		select {
 		case <-l.good:
 		case <-timeout.C:
-			t.Fatal("answers stopped coming")
+			l.mu.Lock()
+			failed := l.failures[max(0, len(l.failures)-5):]
+			l.mu.Unlock()
+			var stacks strings.Builder
+			_ = pprof.Lookup("goroutine").WriteTo(&stacks, 1)
+			t.Fatalf("answers stopped coming; what failed last: %v; what waits:\n%s", failed, &stacks)
 		}
 	}
 }

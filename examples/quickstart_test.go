@@ -21,6 +21,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/caddy-proxypool/proxypool/internal/caddytest"
 )
 
 const (
@@ -456,17 +458,8 @@ func (q *quickstart) ask(path string, answer any) {
 func freePorts(t *testing.T, names ...string) map[string]string {
 	t.Helper()
 	ports := make(map[string]string)
-	var listeners []net.Listener
 	for _, name := range names {
-		ln, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
-			t.Fatal(err)
-		}
-		_, ports[name], _ = net.SplitHostPort(ln.Addr().String())
-		listeners = append(listeners, ln)
-	}
-	for _, ln := range listeners { // now, so that no two got the same
-		_ = ln.Close()
+		_, ports[name], _ = net.SplitHostPort(caddytest.FreeAddr(t))
 	}
 	return ports
 }

@@ -172,14 +172,20 @@ func manyProxies(n int) string {
 	return b.String() + "}\n"
 }
 
+// lastPort counts upwards below the ports that the system gives to connections,
+// which come and go in great numbers while other tests run.
+var lastPort = 11_000 + 7919*os.Getpid()%20_000
+
 func freeAddr(t *testing.T) string {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
+	for {
+		lastPort++
+		addr := fmt.Sprintf("127.0.0.1:%d", lastPort)
+		if l, err := net.Listen("tcp", addr); err == nil {
+			_ = l.Close()
+			return addr
+		}
 	}
-	defer l.Close()
-	return l.Addr().String()
 }
 
 // start runs Caddy until the test is over. The books are in memory, unless the

@@ -244,7 +244,7 @@ func FreeAddr(t testing.TB) string {
 	t.Helper()
 	const from, ports = 11_000, 20_000
 	for range 1000 {
-		n := lastPort.Add(1) + uint32(os.Getpid()*31) // not where another run of the tests begins
+		n := lastPort.Add(1) + uint32(os.Getpid()*7919) // not where another process begins
 		addr := fmt.Sprintf("127.0.0.1:%d", from+n%ports)
 		if ln, err := net.Listen("tcp", addr); err == nil {
 			_ = ln.Close()
