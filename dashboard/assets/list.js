@@ -176,16 +176,24 @@ function write(end) {
   return true;
 }
 
-// reach makes ready where the focus may go next, before the screen gets there.
+// reach makes ready where the focus may go next, before the screen gets there, and
+// before write comes to it: Tab goes past a row that has nothing to focus yet.
 function reach(event) {
   const own = event.target.closest(".stretch");
-  for (const side of ["previousElementSibling", "nextElementSibling"]) {
+  const ahead = (side) => {
     let next = own[side];
     while (next?.hidden) next = next[side];
-    if (!next || next.stretch.near) continue;
-    next.stretch.near = true;
-    near.add(next.stretch);
-    for (const view of next.stretch.views) { furnish(view); fillRow(state.rows.get(view.id), view); }
+    return next;
+  };
+  for (const element of [own, ahead("previousElementSibling"), ahead("nextElementSibling")]) {
+    if (!element) continue;
+    const { stretch } = element;
+    stretch.near = true;
+    near.add(stretch);
+    for (const view of stretch.views) {
+      const row = state.rows.get(view.id);
+      if (row && !view.cells) { furnish(view); fillRow(row, view); }
+    }
   }
 }
 
