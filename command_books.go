@@ -143,7 +143,7 @@ func logCommand() *cobra.Command {
 
 func (a *asked) showLog(rows []logRow) error {
 	if len(rows) == 0 {
-		a.screen.say(table.Plain, "No requests. They are kept with usage_log on.")
+		a.screen.say(table.Plain, "No requests found. They are kept where usage_log is on.")
 		return nil
 	}
 	t := table.New(table.Column{Title: "TIME"}, table.Column{Title: "PROXY", Min: 12, Drop: 2}, table.Column{Title: "REQUEST", Min: 20},

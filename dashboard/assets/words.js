@@ -48,8 +48,9 @@ function decimals(step, least) {
 }
 // dollars and millis know the step where they are of an axis.
 export function dollars(n, step = 0) {
-  const digits = step ? decimals(step, 2) : Math.abs(n) >= 1000 ? 0 : Math.abs(n) >= 0.01 || Math.abs(n) < 0.00005 ? 2 : 4;
-  return ltr("$" + format("number", digits, digits).format(n));
+  const least = 0.0001, little = !step && n > 0 && n < least; // not shown as nothing
+  const digits = step ? decimals(step, 2) : Math.abs(n) >= 1000 ? 0 : Math.abs(n) >= 0.01 || n === 0 ? 2 : 4;
+  return ltr((little ? "<$" : "$") + format("number", digits, digits).format(little ? least : n));
 }
 export const clock = (time) => format("time", 0).format(new Date(time));
 // moments are what is said of a time on a plot. A day is told in UTC: it is one of

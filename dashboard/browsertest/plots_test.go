@@ -239,6 +239,19 @@ func TestPlotsAreUsable(t *testing.T) {
 	b.until("document.querySelectorAll('.uplot').length === 0")
 }
 
+// TestMoney: a little is not shown as nothing.
+func TestMoney(t *testing.T) {
+	b := open(t, newStage(t, proxyRow("VPS", nil)).page())
+	b.until("document.querySelectorAll('li.row').length === 1")
+	b.run(chromedp.Evaluate(`window.told = null; import("./words.js").then(({ dollars }) => {
+		window.told = [0, 0.00002, 0.00012, 0.5, 12.345, 1234.5].map((n) => dollars(n).replace(/[\u2066\u2069]/g, "")).join(" ");
+	});0`, nil))
+	b.until("window.told !== null")
+	if got := eval[string](b, "window.told"); got != "$0.00 <$0.0001 $0.0001 $0.50 $12.35 $1,235" {
+		t.Error(got)
+	}
+}
+
 // TestTicksDiffer: however little there is to plot, no two steps of an axis are
 // told in the same words.
 func TestTicksDiffer(t *testing.T) {
