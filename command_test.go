@@ -112,7 +112,7 @@ func TestCommand(t *testing.T) {
 		{"usage --by day --pool b", `(?s)DAY +REQUESTS.*total`, 0},
 		{"events --pool b", `(?s)TIME +PROXY +FROM +TO.*b/VPS +down +healthy +marked healthy\n.*b/VPS +healthy +down +marked down`, 0},
 		{"events --limit 1 --pool b", `(?s)^TIME[^\n]*\n[^\n]*b/VPS +down +healthy +marked healthy\n$`, 0},
-		{"log", `No requests\. They are kept with usage_log on`, 0},
+		{"log", `No requests found\. They are kept where usage_log is on`, 0},
 		{"log --failed", `No requests`, 0},
 	}
 	for _, step := range steps {
