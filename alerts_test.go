@@ -579,9 +579,7 @@ func TestCaddyEvents(t *testing.T) {
 		map[string]any{"modules": []string{"proxy_pool"}, "handlers": []any{map[string]any{"handler": "proxypool_test"}}},
 	}}
 	raw, _ := json.Marshal(config)
-	if err := caddy.Load(raw, true); err != nil {
-		t.Fatal(err)
-	}
+	s.loadJSON(raw)
 	expect := func(name string, data map[string]any) {
 		t.Helper()
 		eventually(t, name, func() bool {

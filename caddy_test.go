@@ -104,9 +104,35 @@ func (s *server) config(pools, sites string) []byte {
 
 func (s *server) load(pools, sites string) {
 	s.t.Helper()
-	if err := caddy.Load(s.config(pools, sites), true); err != nil {
+	s.loadJSON(s.config(pools, sites))
+}
+
+// loadJSON loads a configuration, and waits until Caddy has let go of the sockets
+// of the one before: who connects to those is reset.
+func (s *server) loadJSON(config []byte) {
+	s.t.Helper()
+	if err := caddy.Load(config, true); err != nil {
 		s.t.Fatalf("loading: %v", err)
 	}
+	eventually(s.t, "no address is listened on twice", func() bool {
+		addrs := listening()
+		slices.Sort(addrs)
+		return len(slices.Compact(slices.Clone(addrs))) == len(addrs)
+	})
+}
+
+// listening lists the addresses that are listened on, once for each socket; on
+// Linux alone.
+func listening() (addrs []string) {
+	for _, file := range []string{"/proc/net/tcp", "/proc/net/tcp6"} {
+		text, _ := os.ReadFile(file)
+		for line := range strings.Lines(string(text)) {
+			if field := strings.Fields(line); len(field) > 3 && field[3] == "0A" {
+				addrs = append(addrs, field[1])
+			}
+		}
+	}
+	return addrs
 }
 
 func (s *server) reload() {

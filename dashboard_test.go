@@ -3,13 +3,11 @@ package proxypool
 import (
 	"bufio"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
 	"strings"
-	"syscall"
 	"testing"
 
 	"github.com/caddy-proxypool/proxypool/internal/proxytest"
@@ -38,9 +36,6 @@ func (s *server) visit(method, path string, fields ...string) (*http.Response, s
 	c := client(s.t)
 	c.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 	resp, err := c.Do(req)
-	if errors.Is(err, syscall.ECONNRESET) {
-		resp, err = c.Do(req) // after a reload Caddy resets what the old listener had not taken yet
-	}
 	if err != nil {
 		s.t.Fatal(err)
 	}

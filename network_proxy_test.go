@@ -296,9 +296,7 @@ func TestNetworkProxyACME(t *testing.T) {
 	first, second := proxytest.NewProxy(t, config), proxytest.NewProxy(t, config)
 	s := serve(t, onePool(t, "", first, second), "")
 	s.call(http.MethodPost, "/proxy_pool/proxies/main/P1/disable", nil)
-	if err := caddy.Load(withIssuer(t, s.config(s.pool, ""), ca, proxytest.CAFile(t)), true); err != nil {
-		t.Fatal(err)
-	}
+	s.loadJSON(withIssuer(t, s.config(s.pool, ""), ca, proxytest.CAFile(t)))
 	select {
 	case path := <-asked:
 		if path != "/directory" {
