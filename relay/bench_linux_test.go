@@ -139,15 +139,20 @@ func BenchmarkIdle(b *testing.B) {
 	}
 }
 
-// TestIdleTunnelsAreCheap holds a thousand.
+// TestIdleTunnelsAreCheap holds a thousand, three times at most: what the runtime
+// keeps for later is a tenth of what is measured, one way or the other.
 func TestIdleTunnelsAreCheap(t *testing.T) {
 	if raceDetector {
 		t.Skip("the race detector takes memory of its own")
 	}
 	const n, most = 1000, 8 << 10
-	if each := idleTunnels(t, n) / n; each > most {
-		t.Errorf("an idle tunnel takes %d bytes, want at most %d", each, most)
+	var each int64
+	for range 3 {
+		if each = idleTunnels(t, n) / n; each <= most {
+			return
+		}
 	}
+	t.Errorf("an idle tunnel takes %d bytes, want at most %d", each, most)
 }
 
 // idleTunnels returns what n idle tunnels take.
