@@ -56,6 +56,9 @@ func (h *http1Conn) roundTrip(req *http.Request) (*http.Response, error) {
 		return resp, nil
 	}
 	unsent := h.stream.seal(began)
+	if closed := h.Err(); closed != nil && refuses(closed) {
+		err = closed // which ended the reading, too, whose error may have come first
+	}
 	_ = h.Close()
 	if req.Body != nil {
 		_ = req.Body.Close()

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"slices"
 	"strings"
 )
 
@@ -104,13 +105,15 @@ var badRequestErrors = [...]string{
 
 // refusedLocally notes where nothing was written because the request cannot be.
 func (e *SendError) refusedLocally() {
-	text := e.Err.Error()
-	for _, begin := range badRequestErrors {
-		if e.unsent && strings.HasPrefix(text, begin) {
-			e.reason = ReasonBadRequest
-			return
-		}
+	if e.unsent && refuses(e.Err) {
+		e.reason = ReasonBadRequest
 	}
+}
+
+// refuses reports whether the error says that the request cannot be written.
+func refuses(err error) bool {
+	text := err.Error()
+	return slices.ContainsFunc(badRequestErrors[:], func(begin string) bool { return strings.HasPrefix(text, begin) })
 }
 
 // PipeReason is why reading from a [Conn], or writing to it, failed, in one word.
