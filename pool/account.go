@@ -25,7 +25,7 @@ func (a *Account) Count(in, out int) bool {
 		a.out.Add(int64(out))
 	}
 	a.list()
-	return a.ledger.spend(int64(in) + int64(out))
+	return a.ledger.spend(a, int64(in)+int64(out))
 }
 
 // attempt counts one attempt.

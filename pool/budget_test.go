@@ -325,6 +325,21 @@ func TestQuiet(t *testing.T) {
 	}
 }
 
+// TestCutWhileListing: a goroutine that has marked the account as listed, and waits
+// for a processor before it lists it, keeps no other one from being cut off.
+func TestCutWhileListing(t *testing.T) {
+	s := newSpending(t, terms{budget: Budget{Bytes: mib, Per: PerTotal, Hard: true}})
+	s.account.listed.Store(true)
+	var went int
+	for went = 0; went < 4*mib && s.account.Count(16<<10, 0); went += 16 << 10 {
+	}
+	if most := mib + mib/50; went > most {
+		t.Errorf("%d bytes went before it was cut off, want at most %d", went, most)
+	}
+	s.wantGate("cut off", true, true)
+	s.want("told", "80 %", "100 %")
+}
+
 // TestToldIsStored also where nothing else changes after it.
 func TestToldIsStored(t *testing.T) {
 	s := newSpending(t, terms{alert: mib})

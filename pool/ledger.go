@@ -112,10 +112,11 @@ func (l *ledger) list(a *Account) {
 	l.changed.Store(true)
 }
 
-// spend notes bytes that were counted, looks at the terms where that is due,
+// spend notes bytes that an account counted, looks at the terms where that is due,
 // and reports whether more may follow.
-func (l *ledger) spend(bytes int64) bool {
+func (l *ledger) spend(a *Account, bytes int64) bool {
 	if l.crossed.Add(bytes) >= l.lookAt.Load() {
+		l.list(a) // once more: who marked it may not have come to listing it yet
 		l.look(time.Now())
 	}
 	return !l.cut.Load()
