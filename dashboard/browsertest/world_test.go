@@ -178,7 +178,7 @@ var lastPort = 11_000 + 7919*os.Getpid()%20_000
 
 func freeAddr(t *testing.T) string {
 	t.Helper()
-	for {
+	for range 1000 {
 		lastPort++
 		addr := fmt.Sprintf("127.0.0.1:%d", lastPort)
 		if l, err := net.Listen("tcp", addr); err == nil {
@@ -186,6 +186,8 @@ func freeAddr(t *testing.T) string {
 			return addr
 		}
 	}
+	t.Fatal("no port is free")
+	return ""
 }
 
 // start runs Caddy until the test is over. The books are in memory, unless the
