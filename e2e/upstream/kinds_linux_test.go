@@ -10,6 +10,7 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/caddy-proxypool/proxypool/internal/caddytest"
 	"github.com/caddy-proxypool/proxypool/internal/proxytest"
@@ -135,7 +136,9 @@ func squid(directive string, with ...string) func(*server, []string) {
 			text += fmt.Sprintf("pid_filename none\npinger_enable off\ncache_log /dev/stderr\nvisible_hostname e2e\n"+
 				"logformat e2e %%>a %%Ss/%%03>Hs %%>st %%<st %%rm %%ru\naccess_log stdio:%[1]s/access.log e2e\ncoredump_dir %[1]s\n", s.dir)
 			// The name keeps what it shares in memory apart from other ones.
-			return []string{caddytest.Program("squid"), "-N", "-n", "e2e" + s.port(), "-f", s.file("squid.conf", text)}
+			// One that was killed leaves memory under its name, which no later one may have.
+			name := fmt.Sprintf("e2e%d", time.Now().UnixNano())
+			return []string{caddytest.Program("squid"), "-N", "-n", name, "-f", s.file("squid.conf", text)}
 		}
 	}
 }
